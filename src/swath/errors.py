@@ -1,0 +1,93 @@
+"""Every exception of Swath: one root, each also the matching builtin.
+
+A message carries the value, what was expected and the remedy, and names the file. Catch
+`SwathError` for all of them, or the builtin that a caller of any other library would catch.
+"""
+
+__all__ = [
+    "ArchiveError",
+    "BandError",
+    "CRSError",
+    "ChecksumError",
+    "ConfigError",
+    "DatasetNotFoundError",
+    "DependencyNotFoundError",
+    "DownloadError",
+    "FileMissingError",
+    "GridError",
+    "NoOverlapError",
+    "QueryError",
+    "RGBBandsMissingError",
+    "SplitError",
+    "SwathError",
+    "UnreadableFileError",
+    "UnsupportedDataError",
+]
+
+
+class SwathError(Exception):
+    """Root of all errors that Swath raises on purpose."""
+
+
+class FileMissingError(SwathError, FileNotFoundError):
+    """A file that was named does not exist."""
+
+
+class UnreadableFileError(SwathError, OSError):
+    """A file exists and cannot be read: damaged, cut short, or of an unknown format."""
+
+
+class UnsupportedDataError(SwathError, TypeError):
+    """The data is well-formed and of a kind that Swath does not handle (complex pixels, say)."""
+
+
+class BandError(SwathError, ValueError):
+    """A band was asked for that the product or file does not have."""
+
+
+class CRSError(SwathError, ValueError):
+    """A coordinate reference system is missing, unknown, or cannot be transformed to."""
+
+
+class GridError(SwathError, ValueError):
+    """A grid, bounding box, size or resolution that describes no pixels."""
+
+
+class QueryError(SwathError, IndexError):
+    """A query outside the dataset, empty, or malformed."""
+
+
+class SplitError(SwathError, ValueError):
+    """A split that is impossible or would leak ground between its parts."""
+
+
+class NoOverlapError(SwathError, ValueError):
+    """Layers that share no ground or no time where they had to."""
+
+
+class ConfigError(SwathError, ValueError):
+    """An option or configuration value that is unknown, missing or contradictory."""
+
+
+class DatasetNotFoundError(SwathError, FileNotFoundError):
+    """A dataset's files are not where they were looked for, and were not to be downloaded."""
+
+
+class DependencyNotFoundError(SwathError, ImportError):
+    """An optional dependency is needed and not installed."""
+
+
+class RGBBandsMissingError(SwathError, ValueError):
+    """A plot needs the red, green and blue bands, and the sample does not hold them."""
+
+
+class DownloadError(SwathError, OSError):
+    """A download failed after its retries."""
+
+
+class ChecksumError(SwathError, ValueError):
+    """A file's bytes are not the published ones."""
+
+
+class ArchiveError(SwathError, ValueError):
+    """An archive is damaged, or a member of it is unsafe to extract."""
