@@ -61,7 +61,7 @@ class SplitError(SwathError, ValueError):
     """A split that is impossible or would leak ground between its parts."""
 
 
-class NoOverlapError(SwathError, ValueError):
+class NoOverlapError(SwathError, ValueError, RuntimeError):
     """Layers that share no ground or no time where they had to."""
 
 
