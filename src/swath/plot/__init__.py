@@ -1,0 +1,27 @@
+"""Pictures of what there is to see. The only place that imports matplotlib.
+
+Everything returns a `matplotlib.figure.Figure` made without pyplot: it needs no screen, keeps no
+global state and is released with its last reference. Save it with `save_figure`.
+"""
+
+from swath.plot.figure import class_legend, new_figure, save_figure
+from swath.plot.image import (
+    as_array,
+    class_table,
+    colour_mask,
+    default_colours,
+    rgb,
+    stretch,
+)
+
+__all__ = [
+    "as_array",
+    "class_legend",
+    "class_table",
+    "colour_mask",
+    "default_colours",
+    "new_figure",
+    "rgb",
+    "save_figure",
+    "stretch",
+]
