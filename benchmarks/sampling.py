@@ -103,8 +103,6 @@ def measure(args: argparse.Namespace, folders: dict[str, Path]) -> Iterator[dict
     """Yields a record for each run: repeats outermost, ours and the peer's in turn."""
     peer_repeats = args.repeats if args.peer_repeats is None else args.peer_repeats
     plans = list(itertools.product(args.variants, args.samplers, args.workers))
-    for variant in args.variants:
-        print(f"page cache: {variant} {warm(folders[variant]) / 1e9:.2f} GB", flush=True)
     if args.only in (None, "ours"):  # whatever is compiled at the first use is compiled now
         run(sys.executable, "swath", folders[args.variants[0]], args, sampler="random", batches=1)
     for repeat in range(max(args.repeats, peer_repeats)):
@@ -117,6 +115,7 @@ def measure(args: argparse.Namespace, folders: dict[str, Path]) -> Iterator[dict
                 threads = args.threads if workers == 0 else [0]
                 turns += [(sys.executable, "swath", n, args.batches) for n in threads]
             for python, library, threads_, batches in turns:
+                warm(folders[variant])  # each time: a system may take back what was not used lately
                 record = run(
                     python,
                     library,
