@@ -1,0 +1,237 @@
+"""A class for every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from swath.errors import ConfigError
+from swath.trainers.architectures import pad_to_multiple, segmentation_model
+from swath.trainers.base import BaseTask
+from swath.trainers.losses import segmentation_loss
+from swath.trainers.metrics import SegmentationMetrics
+
+__all__ = ["SemanticSegmentationTask"]
+
+
+class SemanticSegmentationTask(BaseTask):
+    """Semantic segmentation, from raw pixels to a map's classes.
+
+    The task normalises its input itself (`mean`, `std`, inside `forward`), and carries the bands,
+    classes, colours and label codes: a checkpoint of it is all that a map needs.
+
+    Args:
+        model: ``"unet"``, ``"deeplabv3+"``, ``"upernet"``, ``"segformer"``, ``"dpt"`` or ``"fcn"``.
+        backbone: An encoder of segmentation-models-pytorch, such as ``"resnet18"``.
+        weights: None for random ones, True for ImageNet's, a path, or a weights enum's member.
+        in_channels: Bands of the image.
+        task: ``"multiclass"``; ``"binary"`` (one logit); ``"multilabel"`` (masks (B, L, H, W)).
+        num_classes: Classes of ``"multiclass"``; taken from `classes` if left out.
+        num_labels: Labels of ``"multilabel"``.
+        labels: Another name of `classes`.
+        num_filters: Width of ``"fcn"``.
+        pos_weight: Weight of the positives in loss ``"bce"``.
+        loss: ``"ce"``, ``"bce"``, ``"jaccard"``, ``"focal"`` or ``"dice"``.
+        class_weights: One weight a class, for loss ``"ce"``.
+        ignore_index: Truth that counts neither in the loss nor in the scores.
+        lr: Learning rate.
+        patience: Epochs without improvement before the learning rate falls to a tenth.
+        freeze_backbone: Train the decoder and head alone.
+        freeze_decoder: Train the backbone and head alone.
+        bands: Names of the image's bands, in order.
+        mean: Of each band, in raw pixel values; 0 if left out.
+        std: Of each band; 1 if left out.
+        classes: Names of the classes, in the order of their index.
+        colors: RGB or RGBA (0 to 255) of each class, for maps and pictures.
+        values: The code of each class in label files and in maps; the index if left out.
+        crs: Where it was trained: a hint for mapping.
+        res: Pixel size it was trained at, in units of `crs`: a hint for mapping.
+        patch_size: Window it was trained at, in pixels: a hint for mapping.
+
+    Raises:
+        ConfigError: Arguments that contradict each other.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        model: Literal["unet", "deeplabv3+", "fcn", "upernet", "segformer", "dpt"] = "unet",
+        backbone: str = "resnet50",
+        weights: Any = None,
+        in_channels: int = 3,
+        task: Literal["binary", "multiclass", "multilabel"] = "multiclass",
+        num_classes: int | None = None,
+        num_labels: int | None = None,
+        labels: list[str] | None = None,
+        num_filters: int = 64,
+        pos_weight: Any = None,
+        loss: Literal["ce", "bce", "jaccard", "focal", "dice"] = "ce",
+        class_weights: Any = None,
+        ignore_index: int | None = None,
+        lr: float = 1e-3,
+        patience: int = 10,
+        freeze_backbone: bool = False,
+        freeze_decoder: bool = False,
+        *,
+        bands: list[str] | None = None,
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
+        classes: list[str] | None = None,
+        colors: list[list[int]] | None = None,
+        values: list[int] | None = None,
+        crs: str | None = None,
+        res: float | list[float] | None = None,
+        patch_size: int | None = None,
+    ) -> None:
+        super().__init__()
+        names = classes if classes is not None else labels
+        outputs = _outputs(task, num_classes, num_labels, names)
+        count = 2 if task == "binary" else outputs
+        if names is None:
+            names = [f"class {i}" for i in range(count)]
+        _check_lengths(in_channels, bands=bands, mean=mean, std=std)
+        _check_lengths(count, classes=names, colors=colors, values=values)
+        # What is saved is plain: a checkpoint must load where only plain types are let in.
+        pos_weight, class_weights = _plain(pos_weight), _plain(class_weights)
+        plain_weights = weights if isinstance(weights, str | bool | None) else None
+        self.save_hyperparameters(ignore=["labels", "classes", "weights"])
+        self.hparams["classes"] = list(names)
+        self.hparams["weights"] = plain_weights
+        self.hparams["pos_weight"], self.hparams["class_weights"] = pos_weight, class_weights
+        self._weights, self._outputs = weights, outputs
+        for name, given, default in (("mean", mean, 0.0), ("std", std, 1.0)):
+            numbers = torch.tensor(given if given is not None else [default] * in_channels)
+            self.register_buffer(name, numbers.float().view(-1, 1, 1), persistent=False)
+        self._configure()
+
+    def configure_models(self) -> None:
+        """Build the network."""
+        h = self.hparams
+        self.model = segmentation_model(
+            h["model"],
+            h["backbone"],
+            h["in_channels"],
+            self._outputs,
+            self._weights,
+            h["num_filters"],
+            h["freeze_backbone"],
+            h["freeze_decoder"],
+        )
+
+    def configure_losses(self) -> None:
+        """Set the criterion."""
+        h = self.hparams
+        self.criterion = segmentation_loss(
+            h["loss"], h["task"], h["class_weights"], h["ignore_index"], h["pos_weight"]
+        )
+
+    def configure_metrics(self) -> None:
+        """One confusion matrix a stage: they must not see each other's pixels."""
+        h = self.hparams
+        several = h["task"] == "multilabel"
+        for stage in ("train", "val", "test"):
+            metrics = SegmentationMetrics(h["classes"], h["ignore_index"], several)
+            setattr(self, f"{stage}_metrics", metrics)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Logits (B, classes, H, W) of raw pixels (B, C, H, W); any H and W. NaN counts as mean."""
+        image: Tensor = args[0]
+        image = torch.nan_to_num((image.float() - self.mean) / self.std)
+        multiple = 1 if self.hparams["model"] == "fcn" else 32  # the deepest stride of encoders
+        image, height, width = pad_to_multiple(image, multiple)
+        logits: Tensor = self.model(image)
+        return logits[..., :height, :width]
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """(B, classes, H, W): softmax; sigmoid for the other tasks, binary as (no, yes)."""
+        if self.hparams["task"] == "multiclass":
+            return logits.softmax(1)
+        yes = logits.sigmoid()
+        return torch.cat([1 - yes, yes], 1) if self.hparams["task"] == "binary" else yes
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Loss of a batch."""
+        return self._step(batch, "train")
+
+    def validation_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Loss of a batch; scores at the epoch's end."""
+        return self._step(batch, "val")
+
+    def test_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Loss of a batch; scores at the epoch's end."""
+        return self._step(batch, "test")
+
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
+        """Probabilities (B, classes, H, W)."""
+        return self.probabilities(self(batch["image"]))
+
+    def _step(self, batch: Any, stage: str) -> Tensor:
+        logits = self(batch["image"])
+        mask: Tensor = batch["mask"]
+        if self.hparams["task"] != "multilabel" and mask.ndim == 4:
+            mask = mask.squeeze(1)
+        if self.hparams["task"] == "binary":
+            logits = logits.squeeze(1)
+        loss: Tensor = self.criterion(logits, mask)
+        ignored = self.hparams["ignore_index"]
+        counted = mask.numel() if ignored is None else int((mask != ignored).sum())
+        # Weighted by pixels: batches with few labels must not weigh as much as full ones.
+        self.log(
+            f"{stage}_loss", loss, batch_size=max(counted, 1), on_step=False, on_epoch=True,
+            prog_bar=stage != "test", sync_dist=True,
+        )  # fmt: skip
+        found = logits.argmax(1) if self.hparams["task"] == "multiclass" else (logits > 0).long()
+        getattr(self, f"{stage}_metrics").update(found.detach(), mask)
+        return loss
+
+    def _log_scores(self, stage: str) -> None:
+        metrics: SegmentationMetrics = getattr(self, f"{stage}_metrics")
+        scores = metrics.compute()
+        metrics.reset()
+        for name, value in scores.items():
+            shown = stage != "train" and name in {"miou", "accuracy"}
+            self.log(f"{stage}_{name}", value, prog_bar=shown)
+
+    def on_train_epoch_end(self) -> None:
+        """Log the scores."""
+        self._log_scores("train")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores."""
+        self._log_scores("test")
+
+
+def _outputs(
+    task: str, num_classes: int | None, num_labels: int | None, names: Sequence[str] | None
+) -> int:
+    """Channels that the network puts out."""
+    if task == "binary":
+        return 1
+    option, given = ("num_labels", num_labels) if task == "multilabel" else (
+        "num_classes", num_classes)  # fmt: skip
+    found = given if given is not None else (len(names) if names is not None else None)
+    if found is None or found < 1:
+        raise ConfigError(f"task {task!r} needs {option} (or classes, the names); got {given}")
+    return found
+
+
+def _check_lengths(expected: int, **lists: Sequence[Any] | None) -> None:
+    for name, values in lists.items():
+        if values is not None and len(values) != expected:
+            what = "in_channels" if name in {"bands", "mean", "std"} else "the number of classes"
+            raise ConfigError(f"{name} has {len(values)} entries where {what} is {expected}")
+
+
+def _plain(values: Any) -> list[float] | None:
+    if values is None:
+        return None
+    return [float(v) for v in (values.flatten() if isinstance(values, Tensor) else values)]
