@@ -22,6 +22,7 @@ __all__ = [
     "SwathError",
     "UnreadableFileError",
     "UnsupportedDataError",
+    "WriteError",
 ]
 
 
@@ -35,6 +36,10 @@ class FileMissingError(SwathError, FileNotFoundError):
 
 class UnreadableFileError(SwathError, OSError):
     """A file exists and cannot be read: damaged, cut short, or of an unknown format."""
+
+
+class WriteError(SwathError, OSError):
+    """A file could not be written: the disk is full, or the place is not writable."""
 
 
 class UnsupportedDataError(SwathError, TypeError):

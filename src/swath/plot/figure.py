@@ -44,7 +44,7 @@ def class_legend(
         The legend, or None where no class would be in it.
     """
     handles = [
-        Patch(facecolor=[c / 255 for c in colour], edgecolor="0.4", linewidth=0.5, label=name)
+        Patch(facecolor=f"#{bytes(colour[:3]).hex()}", edgecolor="0.4", lw=0.5, label=name)
         for value, (name, colour) in table.items()
         if present is None or value in present
     ]
