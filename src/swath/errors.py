@@ -12,6 +12,7 @@ __all__ = [
     "ConfigError",
     "DatasetNotFoundError",
     "DependencyNotFoundError",
+    "DiskSpaceError",
     "DownloadError",
     "FileMissingError",
     "GridError",
@@ -80,6 +81,10 @@ class DatasetNotFoundError(SwathError, FileNotFoundError):
 
 class DependencyNotFoundError(SwathError, ImportError):
     """An optional dependency is needed and not installed."""
+
+
+class DiskSpaceError(SwathError, OSError):
+    """There is not enough room on the disk for what is to be written."""
 
 
 class RGBBandsMissingError(SwathError, ValueError):
