@@ -75,10 +75,15 @@ def _master(shape: tuple[int, ...]) -> Affine:
 
 def _look_up(shape: tuple[int, ...], x: NDArray[Any], y: NDArray[Any]) -> tuple[Any, Any, Any]:
     """Cells of the master grid at coordinates of EPSG:5070, and which of them are outside."""
-    cols, rows = ~_master(shape) * (x, y)
+    cols, rows = _apply(~_master(shape), x, y)
     rows, cols = np.floor(rows).astype(int), np.floor(cols).astype(int)
     outside = (rows < 0) | (cols < 0) | (rows >= shape[-2]) | (cols >= shape[-1])
     return rows.clip(0, shape[-2] - 1), cols.clip(0, shape[-1] - 1), outside
+
+
+def _apply(transform: Affine, x: NDArray[Any], y: NDArray[Any]) -> tuple[Any, Any]:
+    t = transform
+    return t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f
 
 
 def _write_scene(
@@ -101,7 +106,7 @@ def _write_scene(
     shape = int((top - bottom) / 10) + 1, int((right - left) / 10) + 1
     transform = Affine(10, 0, left, 0, -10, top)
     cols, rows = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
-    x, y = to_scene.transform(*(transform * (cols, rows)), direction="INVERSE")
+    x, y = to_scene.transform(*_apply(transform, cols, rows), direction="INVERSE")
     r, c, outside = _look_up(reflectance.shape, x, y)
     slant = 0.12 * (y - (y0 + y1) / 2)  # the orbit is inclined, and so are the scene's sides
     outside |= (x - slant < x0) | (x - slant > x1)
@@ -121,10 +126,10 @@ def _write_labels(path: FilePath, land: Land) -> None:
     transform = Affine(15, 0, ORIGIN[0] - 37, 0, -15, ORIGIN[1] + CELL * height + 52)
     shape = int(CELL * height / 15) + 7, int(CELL * width / 15) + 5
     cols, rows = np.meshgrid(np.arange(shape[1]) + 0.5, np.arange(shape[0]) + 0.5)
-    r, c, outside = _look_up(land.classes.shape, *(transform * (cols, rows)))
+    r, c, outside = _look_up(land.classes.shape, *_apply(transform, cols, rows))
     codes = np.array([code for code, _, _ in CLASSES], np.uint8)[land.classes[r, c]]
     codes[outside] = 0
-    colors = {code: (*color, 255) for code, _, color in CLASSES}
+    colors: dict[int, tuple[int, ...]] = {code: (*color, 255) for code, _, color in CLASSES}
     _write(path, codes[None], "EPSG:5070", transform, colors=colors)
     names = {code: name for code, name, _ in CLASSES}
     rows_of_names = "".join(
@@ -167,7 +172,7 @@ def _write_buildings(path: FilePath, land: Land) -> None:
 
     r0, c0, r1, c1 = land.buildings.T.astype(float)
     cols, rows = np.stack([c0, c1, c1, c0, c0]), np.stack([r1, r1, r0, r0, r1])
-    x, y = _master(land.classes.shape) * (cols, rows)
+    x, y = _apply(_master(land.classes.shape), cols, rows)
     lon, lat = Transformer.from_crs("EPSG:5070", 4326, always_xy=True).transform(x, y)
     rings = np.stack([lon, lat], -1).swapaxes(0, 1).round(7).tolist()
     features = [
