@@ -30,6 +30,7 @@ _COMPRESSIONS = ("deflate", "zstd", "lzw", "none")
 _RESAMPLINGS = ("nearest", "mode", "average", "bilinear", "cubic", "lanczos", "rms")
 _TILE = 512
 _CHUNK = 1 << 24
+_GDAL_CACHE = 1 << 26
 
 Resampling = Literal["auto", "nearest", "mode", "average", "bilinear", "cubic", "lanczos", "rms"]
 
@@ -333,7 +334,10 @@ class RasterWriter:
             if continuous:
                 options["PREDICTOR"] = 3 if self.dtype.kind == "f" else 2
         made = str(self._scratch.path("raster.tif"))
-        rasterio.shutil.copy(str(self._scratch.path("raster.vrt")), made, **options)
+        # GDAL's own default is a twentieth of the machine's memory; more than this buys nothing.
+        cache = {} if "GDAL_CACHEMAX" in os.environ else {"GDAL_CACHEMAX": _GDAL_CACHE}
+        with rasterio.Env(**cache):
+            rasterio.shutil.copy(str(self._scratch.path("raster.vrt")), made, **options)
         # Full resolution lies last in the file, so its last pixel shows that all of it is there.
         with rasterio.open(made) as dataset:
             dataset.read(window=Window(self.grid.width - 1, self.grid.height - 1, 1, 1))
