@@ -278,7 +278,8 @@ class _Job:
                 self.part.note(replace(origin, validator=None, mixed=True, total=total))
         if total is not None:
             _check_space(self.destination, total - have, url)
-        blocks = response.iter_bytes(1 << 20) if encoded else response.iter_raw(1 << 20)
+        # as they come from the network: a larger buffer would be lost when the line is cut
+        blocks = response.iter_bytes() if encoded else response.iter_raw()
         with open(self.part.path, "ab", buffering=0) as stream, self._bar(total, have) as bar:
             for block in blocks:
                 _write(stream.fileno(), block)

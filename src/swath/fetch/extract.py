@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
-from swath.errors import ArchiveError, DiskSpaceError, FileMissingError
+from swath.errors import ArchiveError, DiskSpaceError, FileMissingError, SwathError
 from swath.fetch.lock import file_lock
 from swath.fetch.members import DAMAGE, Member, open_members
 from swath.typing import Path
@@ -140,7 +140,7 @@ def _damage(archive: Path) -> Iterator[None]:
             "download it again."
         ) from exc
     except OSError as exc:
-        if exc.errno is None and not isinstance(exc, FileNotFoundError):  # a codec's complaint
+        if exc.errno is None and not isinstance(exc, SwathError):  # a codec's complaint
             raise ArchiveError(
                 f"{os.fspath(archive)} is damaged: {exc}. Delete it and download it again."
             ) from exc

@@ -19,7 +19,7 @@ from typing import IO, Literal, Self
 from swath.errors import ArchiveError, FileMissingError
 from swath.typing import Path
 
-__all__ = ["DAMAGE", "Member", "is_archive", "open_members", "safe_name"]
+__all__ = ["DAMAGE", "Member", "open_members", "safe_name"]
 
 #: What the standard library raises for damaged archives.
 DAMAGE = (
@@ -37,7 +37,7 @@ _MAGIC = {
     "xz": (b"\xfd7zXZ\x00",),
     "zst": (b"\x28\xb5\x2f\xfd",),
 }
-_ENDINGS = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".zst")
+_TARS = (".tar", ".tgz", ".tbz2", ".txz", ".tzst", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,6 @@ class Member:
     kind: Literal["file", "folder", "link", "hard"]
     size: int = 0
     target: str = ""
-
-
-def is_archive(path: Path) -> bool:
-    """Whether a file's name is that of an archive that can be extracted."""
-    return os.fspath(path).lower().endswith(_ENDINGS)
 
 
 def safe_name(name: str, archive: str) -> str:
@@ -113,7 +108,7 @@ def open_members(
             return
         stream = stack.enter_context(_decompressed(raw, kind))
         lead = stream.read(tarfile.BLOCKSIZE)
-        if _is_tar(lead):
+        if _is_tar(lead, name):
             joined: IO[bytes] = _Joined(lead, stream)  # type: ignore[assignment]
             archive = tarfile.open(  # noqa: SIM115
                 fileobj=joined, mode="r|", tarinfo=_StrictTarInfo, errorlevel=1, encoding="utf-8"
@@ -143,11 +138,11 @@ def _decompressed(raw: IO[bytes], kind: str) -> IO[bytes]:
     return raw
 
 
-def _is_tar(block: bytes) -> bool:
+def _is_tar(block: bytes, name: str) -> bool:
     if len(block) < tarfile.BLOCKSIZE:
         return False
-    if not any(block):
-        return True  # an empty tar
+    if not any(block):  # an empty tar, or any file that begins with zeros
+        return name.lower().endswith(_TARS)
     try:
         tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
     except tarfile.TarError:
