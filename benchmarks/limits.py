@@ -25,7 +25,7 @@ import rasterio
 import torch
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 from rasterio.warp import Resampling, reproject, transform_bounds
 
 PATCH, RES = 224, 30.0
@@ -147,6 +147,7 @@ def tasks(stack: NDArray[np.uint16], transform: Affine, grids: list[Affine]) -> 
             tolerance=tolerance,
         )
 
+    ours = kernel_tasks(stack, transform, grids)
     return {
         "copy, float32": copy_same,
         "copy, uint16 to float32": copy_cast,
@@ -154,8 +155,65 @@ def tasks(stack: NDArray[np.uint16], transform: Affine, grids: list[Affine]) -> 
         "cv2.remap, float32 source and result": remap_float,
         "cv2.remap, fixed-point maps, uint16": remap_fixed,
         "torch grid_sample, float32": grid_sample,
+        **ours,
         "GDAL warp, error threshold 0.125": lambda i: gdal(i, 0.125),
         "GDAL warp, exact": lambda i: gdal(i, 0.0),
+    }
+
+
+def kernel_tasks(
+    stack: NDArray[np.uint16], transform: Affine, grids: list[Affine]
+) -> dict[str, Callable[[int], None]]:
+    """Swath's own kernels on the same patches, with and without what comes before them."""
+    from swath.geometry.mapping import map_grids
+    from swath.raster import kernels
+    from swath.raster.planning import PatchPlan, compose
+    from swath.raster.staging import mark_nodata, stage_native
+
+    here, there = CRS.from_user_input(TARGET_CRS), CRS.from_user_input(SOURCE_CRS)
+    level = tuple(transform)[:6]
+    out = np.empty((len(grids), 7, PATCH, PATCH), np.float32)
+    height, width = stack.shape[1:]
+    table = np.array([[[band.ctypes.data]] for band in stack], np.uint64)
+    strides = stack.strides[1], stack.strides[2]
+    like, zero = np.empty(0, np.uint16), np.zeros(7, np.float32)
+    nodata = np.ones(7, np.bool_)
+
+    def plan(i: int) -> PatchPlan:
+        shape, tolerance = [(PATCH, PATCH)], [2.5e-4 * RES]
+        mapping = map_grids([grids[i]], shape, here, there, tolerance)[0]
+        return compose((*tuple(grids[i])[:6], PATCH, PATCH), mapping, level)
+
+    def stage(p: PatchPlan) -> tuple[NDArray[np.float32], int, int]:
+        left, top = p.x_min - 2, p.y_min - 2
+        window = np.empty((7, p.y_max + 2 - top, p.x_max + 2 - left), np.float32)
+        place = (table, *strides, height, width, 0, 0, height, width, top, left)
+        stage_native(*place, like, zero, window)
+        mark_nodata(window, zero, nodata, window)
+        return window, left, top
+
+    plans = [plan(i) for i in range(len(grids))]
+    ready = []
+    for p in plans:
+        window, left, top = stage(p)
+        ready.append((window, p.blocks, *p.shifted(left, top)))
+
+    def kernel(i: int) -> None:
+        kernels.bilinear(*ready[i], out[i])
+
+    def staged(i: int) -> None:
+        window, left, top = stage(plans[i])
+        kernels.bilinear(window, plans[i].blocks, *plans[i].shifted(left, top), out[i])
+
+    def planned(i: int) -> None:
+        p = plan(i)
+        window, left, top = stage(p)
+        kernels.bilinear(window, p.blocks, *p.shifted(left, top), out[i])
+
+    return {
+        "Swath's kernel, float32 source": kernel,
+        "Swath's kernel and window from uint16 tiles": staged,
+        "the same, with planning (one patch a call)": planned,
     }
 
 

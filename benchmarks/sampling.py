@@ -46,7 +46,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peer-repeats", type=int, default=None, help="default: as many as ours")
     parser.add_argument("--batches", type=int, default=50, help="in an epoch of ours")
-    parser.add_argument("--peer-batches", type=int, default=4, help="in an epoch of the peer")
+    parser.add_argument("--peer-batches", type=int, default=8, help="in an epoch of the peer")
     parser.add_argument("--patch", type=int, default=224)
     parser.add_argument("--stride", type=int, default=112)
     parser.add_argument("--batch", type=int, default=64)

@@ -55,7 +55,7 @@ def main() -> None:
     if args.threads and hasattr(os, "sched_setaffinity"):
         # The one setting that every library obeys, whatever it makes its threads with.
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
-        for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "SWATH_THREADS"):
+        for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "SWATH_NUM_THREADS"):
             os.environ[name] = str(args.threads)
 
     start = time.perf_counter()

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from affine import Affine
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
-from pyproj import Transformer
+from pyproj import CRS, Transformer
+
+from swath.geometry.mapping import map_grids
 
 INK, FAINT = "#22303c", "#9aa7b2"
 WEST, EAST, LABEL, QUERY = "#2a7f9e", "#c4682b", "#5b8c3a", "#111111"
@@ -109,43 +112,39 @@ def exact(columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def mapping_panel(ax: Axes) -> None:
-    """One patch in the source's pixels: exact nodes, bilinear between them."""
-    nodes = np.linspace(0, PATCH, 5)
-    c, r = np.meshgrid(nodes, nodes)
-    u, v = exact(c, r)
-    fine = np.arange(PATCH) + 0.5
-    fc, fr = np.meshgrid(fine, fine)
-    fu, fv = exact(fc, fr)
-    step = nodes[1]
-    i, j = np.minimum(fr // step, 3).astype(int), np.minimum(fc // step, 3).astype(int)
-    a, b = fr / step - i, fc / step - j
+    """One patch in the source's pixels: exact at the nodes, a bicubic polynomial between them."""
+    grid = Affine(RES, 0, MEETING[0], 0, -RES, MEETING[1])
+    here, there = CRS.from_user_input(HERE_CRS), CRS.from_user_input(THERE_CRS)
+    mapping = map_grids([grid], [(PATCH, PATCH)], here, there, [2.5e-4 * RES])[0]
+    u0, v0 = TO_THERE.transform(*MEETING)
 
-    def between(z: np.ndarray) -> np.ndarray:
-        top = z[i, j] * (1 - b) + z[i, j + 1] * b
-        return top * (1 - a) + (z[i + 1, j] * (1 - b) + z[i + 1, j + 1] * b) * a
+    def polynomial(columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x, y = (
+            np.polynomial.polynomial.polyval2d(rows / PATCH, columns / PATCH, c[0])
+            for c in (mapping.x, mapping.y)
+        )
+        return (x - u0) / RES, (v0 - y) / RES
 
-    error = np.hypot(between(u) - fu, between(v) - fv).max()
-    power = int(np.floor(np.log10(error)))
-    for k in range(5):
-        ax.plot(u[k], v[k], color=QUERY, linewidth=1)
-        ax.plot(u[:, k], v[:, k], color=QUERY, linewidth=1)
-    ax.plot(u, v, "o", color=EAST, markersize=6)
+    centres = np.meshgrid(np.arange(PATCH) + 0.5, np.arange(PATCH) + 0.5)
+    got, want = polynomial(*centres), exact(*centres)
+    error = np.hypot(got[0] - want[0], got[1] - want[1]).max()
+    line = np.linspace(0, PATCH, 50)
+    for k in np.linspace(0, PATCH, 8):
+        ax.plot(*polynomial(line, np.full(50, k)), color=QUERY, linewidth=0.9)
+        ax.plot(*polynomial(np.full(50, k), line), color=QUERY, linewidth=0.9)
+    nodes = PATCH * (0.5 - 0.5 * np.cos(np.pi * (np.arange(4) + 0.5) / 4))
+    ax.plot(*exact(*np.meshgrid(nodes, nodes)), "o", color=EAST, markersize=7)
     low, high = -75, 300
     for k in (0, TILE // 2):
         ax.axhline(k, color=EAST, alpha=0.5, linewidth=0.8)
         ax.axvline(k, color=EAST, alpha=0.5, linewidth=0.8)
     ax.text(TILE // 2 - 4, -8, "a tile of the source", color=EAST, fontsize=9, ha="right")
     ax.set(xlim=(low - 22, high + 22), ylim=(high + 30, low + 17), aspect="equal")
-    ax.text(
-        (low + high) / 2,
-        high + 27,
-        "dots: projected exactly   lines: interpolated\n"
-        f"largest error {error / 10**power:.0f}·10$^{{{power}}}$ pixel",
-        color=INK,
-        fontsize=9,
-        ha="center",
-        va="bottom",
+    text = (
+        "dots: projected exactly   lines: bicubic polynomial\n"
+        f"largest error over all {PATCH}² pixels: {error:.0e} pixel"
     )
+    ax.text((low + high) / 2, high + 27, text, color=INK, fontsize=9, ha="center", va="bottom")
 
 
 def kernel_panel(ax: Axes) -> None:
@@ -181,7 +180,7 @@ def kernel_panel(ax: Axes) -> None:
         3.5,
         6.1,
         "squares: centres of the patch's pixels   hatched: nodata\n"
-        "a nodata neighbour has no weight; the others share it",
+        "a nodata neighbour has no weight, the others share it",
         color=INK,
         fontsize=9,
         ha="center",
