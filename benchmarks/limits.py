@@ -133,7 +133,7 @@ def tasks(stack: NDArray[np.uint16], transform: Affine, grids: list[Affine]) -> 
             tensor[None, :, y, x], normal[i], align_corners=True
         )[0].numpy()
 
-    def gdal(i: int, tolerance: float) -> None:
+    def gdal(i: int) -> None:
         window, y0, x0 = windows[i]
         reproject(
             window,
@@ -144,7 +144,6 @@ def tasks(stack: NDArray[np.uint16], transform: Affine, grids: list[Affine]) -> 
             dst_crs=TARGET_CRS,
             resampling=Resampling.bilinear,
             num_threads=1,
-            tolerance=tolerance,
         )
 
     ours = kernel_tasks(stack, transform, grids)
@@ -156,8 +155,7 @@ def tasks(stack: NDArray[np.uint16], transform: Affine, grids: list[Affine]) -> 
         "cv2.remap, fixed-point maps, uint16": remap_fixed,
         "torch grid_sample, float32": grid_sample,
         **ours,
-        "GDAL warp, error threshold 0.125": lambda i: gdal(i, 0.125),
-        "GDAL warp, exact": lambda i: gdal(i, 0.0),
+        "GDAL warp": gdal,
     }
 
 

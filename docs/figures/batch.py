@@ -136,8 +136,8 @@ def mapping_panel(ax: Axes) -> None:
     ax.plot(*exact(*np.meshgrid(nodes, nodes)), "o", color=EAST, markersize=7)
     low, high = -75, 300
     for k in (0, TILE // 2):
-        ax.axhline(k, color=EAST, alpha=0.5, linewidth=0.8)
-        ax.axvline(k, color=EAST, alpha=0.5, linewidth=0.8)
+        ax.plot([low, high], [k, k], color=EAST, alpha=0.5, linewidth=0.8)
+        ax.plot([k, k], [low + 20, high - 10], color=EAST, alpha=0.5, linewidth=0.8)
     ax.text(TILE // 2 - 4, -8, "a tile of the source", color=EAST, fontsize=9, ha="right")
     ax.set(xlim=(low - 22, high + 22), ylim=(high + 30, low + 17), aspect="equal")
     text = (
