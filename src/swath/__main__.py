@@ -1,6 +1,8 @@
 """``python -m swath`` is the ``swath`` command."""
 
+import sys
+
 from swath.main import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

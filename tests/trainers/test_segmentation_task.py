@@ -52,6 +52,7 @@ def test_scores_are_sklearns_over_all_batches() -> None:
     each = jaccard_score(truth[keep], found[keep], average=None)
     assert scores["accuracy"] == pytest.approx(accuracy_score(truth[keep], found[keep]))
     assert scores["miou"] == pytest.approx(each.mean())
+    assert scores["majority"] == pytest.approx(np.bincount(truth[keep]).max() / keep.sum())
     assert [scores[f"iou/{n}"].item() for n in "abcd"] == pytest.approx(each.tolist())
     metrics.reset()
     metrics.update(torch.zeros(1, 2, 2, dtype=torch.long), torch.zeros(1, 2, 2, dtype=torch.long))

@@ -50,7 +50,11 @@ class SegmentationMetrics(Metric):
         self.confusion.reset()
 
     def compute(self) -> dict[str, Tensor]:
-        """``accuracy``, ``miou`` and ``iou/<class>``, each a scalar."""
+        """Scores by name, each a scalar.
+
+        ``accuracy``, ``miou``, ``iou/<class>``, and ``majority``: the accuracy of who calls
+        everything by the commonest class's name, which is what a score is to be compared with.
+        """
         matrix = self.confusion.compute().double()  # [truth, prediction]
         if self.multilabel:
             hit, false, missed = matrix[:, 1, 1], matrix[:, 0, 1], matrix[:, 1, 0]
@@ -61,5 +65,7 @@ class SegmentationMetrics(Metric):
             accuracy = hit.sum() / matrix.sum()
         iou = hit / (hit + false + missed)
         scores = {"accuracy": accuracy, "miou": torch.nanmean(iou)}
+        if not self.multilabel:
+            scores["majority"] = matrix.sum(1).max() / matrix.sum()
         scores |= {f"iou/{name}": value for name, value in zip(self.names, iou, strict=True)}
         return {name: value.float() for name, value in scores.items()}

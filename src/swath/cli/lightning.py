@@ -1,0 +1,181 @@
+"""LightningCLI with run folders: where a run's files go, and what is said at its end."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+
+from swath.cli.callbacks import PatchWriter, Picture
+from swath.errors import ConfigError
+
+__all__ = ["SwathCLI", "run_stage"]
+
+
+class SwathCLI(LightningCLI):
+    """Adds `name` and `runs`, the checkpoints of the best and the last epoch, and a report."""
+
+    def __init__(self, stage: str, argv: Sequence[str]) -> None:
+        self.stage = stage
+        self.folder = ""
+        super().__init__(
+            LightningModule,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=SaveConfigCallback if stage == "fit" else None,
+            save_config_kwargs={"overwrite": True},
+            trainer_defaults={"use_distributed_sampler": False},  # Swath's samplers know the ranks
+            args=[stage, *argv],
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Options that are the run's and not Lightning's."""
+        parser.add_argument("--name", type=str, default="run", help="name of the run")
+        parser.add_argument("--runs", type=str, default="runs", help="folder of all runs")
+        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.set_defaults(
+            {
+                "checkpoint.monitor": "val_miou",
+                "checkpoint.mode": "max",
+                "checkpoint.filename": "best",
+                "checkpoint.save_last": True,
+                "checkpoint.enable_version_counter": False,
+            }
+        )
+
+    def before_instantiate_classes(self) -> None:
+        """Choose the run's folder and send everything there."""
+        config = self.config[self.stage]
+        resumed = config.get("ckpt_path")
+        if self.stage == "fit":
+            self.folder = (
+                os.path.dirname(resumed) if resumed else new_run(config["runs"], config["name"])
+            )
+        elif resumed:
+            self.folder = os.path.dirname(resumed) or "."
+        else:
+            self.folder = newest_run(config["runs"], config["name"])
+            config["ckpt_path"] = os.path.join(self.folder, "best.ckpt")
+        if resumed and not os.path.isfile(resumed):
+            raise ConfigError(f"--ckpt_path {resumed} does not exist")
+        config["trainer"]["default_root_dir"] = self.folder
+        config["checkpoint"]["dirpath"] = self.folder
+        if config["trainer"]["logger"] in (None, True):
+            # A test must not write over the training's metrics.csv.
+            logger = {"save_dir": self.folder, "name": "", "version": ""}
+            config["trainer"]["logger"] = self.stage == "fit" and {
+                "class_path": "lightning.pytorch.loggers.CSVLogger",
+                "init_args": logger,
+            }
+        if "verbose" in config:
+            config["verbose"] = False  # the report below says it by the classes' names
+        if self.stage == "predict":
+            config["return_predictions"] = False
+
+    def instantiate_trainer(self, **kwargs: Any) -> Any:
+        """A trainer with the callbacks of the stage."""
+        trainer = super().instantiate_trainer(**kwargs)
+        if self.stage == "predict":
+            trainer.callbacks.append(PatchWriter(os.path.join(self.folder, "predictions")))
+        else:
+            trainer.callbacks.append(Picture(self.folder))
+        return trainer
+
+    def after_fit(self) -> None:
+        """Say where the best model is."""
+        best: Any = self.trainer.checkpoint_callback
+        if best is not None and best.best_model_path:
+            print(f"\nBest epoch: {best.monitor} {float(best.best_model_score):.3f}")
+        print(f"Run: {self.folder} (config.yaml, metrics.csv, best.ckpt, last.ckpt, val.png)")
+        print("Next: swath test --config " + os.path.join(self.folder, "config.yaml"))
+
+    def after_validate(self) -> None:
+        """Say the scores."""
+        self._report("val")
+
+    def after_test(self) -> None:
+        """Say the scores."""
+        self._report("test")
+
+    def after_predict(self) -> None:
+        """Say where the files are."""
+        print(f"Probabilities: {os.path.join(self.folder, 'predictions')}")
+
+    def _report(self, stage: str) -> None:
+        scores = {
+            name.removeprefix(f"{stage}_"): float(value)
+            for name, value in self.trainer.callback_metrics.items()
+            if name.startswith(f"{stage}_")
+        }
+        path = os.path.join(self.folder, f"{stage}.json")
+        with open(path + ".part", "w", encoding="utf-8") as file:
+            json.dump(scores, file, indent=2)
+        os.replace(path + ".part", path)
+        print("\n" + score_table(scores))
+        print(f"Scores: {path}   Picture: {os.path.join(self.folder, f'{stage}.png')}")
+        checkpoint = self.config[self.stage]["ckpt_path"]
+        print(f"Next: swath map --checkpoint {checkpoint} --images DIR --out map.tif")
+
+
+def score_table(scores: dict[str, float]) -> str:
+    """Scores as lines of text: the overall ones, then the IoU of each class."""
+    overall = {
+        "accuracy": "overall accuracy",
+        "majority": "  of the commonest class alone",
+        "miou": "mean IoU",
+    }
+    lines = [f"  {label:32}{scores[key]:6.3f}" for key, label in overall.items() if key in scores]
+    lines += [
+        f"    {name.removeprefix('iou/'):30}" + (f"{value:6.3f}" if value == value else "  none")
+        for name, value in scores.items()
+        if name.startswith("iou/")
+    ]
+    return "\n".join(lines)
+
+
+def new_run(runs: str, name: str) -> str:
+    """A folder that no run has used: NAME, or NAME-2, NAME-3… so that no result is written over."""
+    for number in range(1, 100_000):
+        folder = os.path.join(runs, name if number == 1 else f"{name}-{number}")
+        try:
+            os.makedirs(folder)
+        except FileExistsError:
+            if os.listdir(folder):
+                continue
+        return folder
+    raise ConfigError(f"there are 100000 runs called {name!r} in {runs}: choose another --name")
+
+
+def newest_run(runs: str, name: str) -> str:
+    """The latest run of a name that has a best checkpoint."""
+    found = glob.glob(os.path.join(glob.escape(runs), glob.escape(name), "best.ckpt"))
+    found += glob.glob(os.path.join(glob.escape(runs), glob.escape(name) + "-[0-9]*", "best.ckpt"))
+    if not found:
+        raise ConfigError(
+            f"no run called {name!r} with a best.ckpt is in {runs}: run swath fit first, or give "
+            "--ckpt_path"
+        )
+    return os.path.dirname(max(found, key=os.path.getmtime))
+
+
+def run_stage(stage: str, argv: Sequence[str]) -> int:
+    """Run ``fit``, ``validate``, ``test`` or ``predict``."""
+    argv = ["--help" if a == "--help-all" else a for a in argv]
+    for noise in (
+        "does not have many workers",
+        "Checkpoint directory",
+        "srun",
+        "log_every_n_steps",
+    ):
+        warnings.filterwarnings("ignore", message=f".*{noise}.*")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+    SwathCLI(stage, argv)
+    return 0

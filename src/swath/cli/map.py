@@ -1,0 +1,146 @@
+"""``swath map``: from a checkpoint and images to a GeoTIFF that opens in QGIS."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from swath.datasets.folder import SceneFolder
+
+__all__ = ["map_codes", "run"]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="swath map",
+        description="Write the class map of a checkpoint over images, as a cloud-optimised GeoTIFF "
+        "with a colour table, and a quick-look PNG beside it.",
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, metavar="PATH", help="a checkpoint of `swath fit`")
+    add(
+        "--images",
+        nargs="+",
+        required=True,
+        metavar="DIR",
+        help="folders, files or patterns, with the bands of the training",
+    )
+    add("--out", default="map.tif", metavar="FILE", help="the map (default: map.tif)")
+    add(
+        "--bands",
+        nargs="+",
+        metavar="BAND",
+        help="the bands, in the training's order, where these images call them otherwise",
+    )
+    add("--crs", help="of the map (default: that of most scenes)")
+    add("--res", type=float, help="pixel size of the map (default: that of the finest band)")
+    add("--window", type=int, help="pixels (default: twice the patches of the training)")
+    add("--overlap", type=float, default=0.25, help="of windows, blended (default: 0.25)")
+    add("--batch-size", type=int, default=8)
+    add("--workers", type=int, default=0, help="processes that read (default: 0)")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    return parser
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the command."""
+    options = _parser().parse_args(argv)
+    import torch
+
+    from swath.datasets.discover import discover_images
+    from swath.datasets.folder import SceneFolder
+    from swath.errors import ConfigError
+    from swath.predict import predict_map
+    from swath.trainers import load_task
+
+    task = load_task(options.checkpoint)
+    known: Mapping[str, Any] = task.hparams
+    if known["task"] == "multilabel":
+        raise ConfigError("a map has one class a pixel, and this checkpoint's task is multilabel")
+    bands = options.bands or known.get("bands")
+    if len(bands or ()) not in (0, known["in_channels"]):
+        raise ConfigError(
+            f"--bands names {len(bands)} bands where the checkpoint was trained on "
+            f"{known['in_channels']}: {', '.join(known.get('bands') or ())}"
+        )
+    scenes = SceneFolder(discover_images(options.images), bands, options.crs, options.res)
+    if options.res is None:
+        keep_resolution(scenes, known)
+    device = options.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    codes, nodata = map_codes(known)
+    done = predict_map(
+        task, scenes, options.out,
+        size=options.window or 2 * (known.get("patch_size") or 128),
+        overlap=options.overlap, batch_size=options.batch_size, num_workers=options.workers,
+        device=device, classes=known["classes"], colours=known.get("colors"),
+        values=codes, nodata=nodata,
+        tags={"checkpoint": os.path.basename(options.checkpoint)},
+    )  # fmt: skip
+    quick = os.path.splitext(options.out)[0] + ".png"
+    quick_look(done.path, quick)
+    for code, name in zip(codes, known["classes"], strict=True):
+        share = 100 * done.pixels.get(code, 0) / max(done.known, 1)
+        print(f"  {code:>6}  {name:24}{share:6.2f} %")
+    print(
+        f"Map: {done.path} ({done.grid.width} × {done.grid.height} pixels, "
+        f"{done.grid.crs.to_string()}, {done.seconds:.0f} s)\nQuick look: {quick}"
+    )
+    return 0
+
+
+def map_codes(known: Mapping[str, Any]) -> tuple[list[int], int]:
+    """Code of each class in the map, and a code for no data that none of them is."""
+    codes = list(known.get("values") or range(len(known["classes"])))
+    return codes, next(code for code in (0, 255, *range(1, 255)) if code not in codes)
+
+
+def keep_resolution(scenes: SceneFolder, known: Mapping[str, Any]) -> None:
+    """Read finer or coarser images at the pixel size of the training, and say so.
+
+    A network knows its classes at one scale: at another, a map is worse without any error.
+    """
+    from pyproj import CRS
+
+    res, crs = known.get("res"), known.get("crs")
+    if res is None or crs is None:
+        return
+    old, new = CRS.from_user_input(crs).axis_info[0], scenes.crs.axis_info[0]
+    if old.unit_name != new.unit_name:
+        return
+    trained = (res, res) if isinstance(res, int | float) else tuple(res)
+    if max(abs(a / b - 1) for a, b in zip(trained, scenes.res, strict=True)) > 0.1:
+        print(
+            f"The images have {scenes.res[0]:g} {new.unit_name} a pixel; they are mapped at the "
+            f"training's {trained[0]:g} (--res changes it)",
+            file=sys.stderr,
+        )
+        scenes.res = trained
+
+
+def quick_look(path: str, out: str, side: int = 1200) -> None:
+    """The map as a picture of at most `side` pixels, in its own colours."""
+    import numpy as np
+    import rasterio
+
+    with rasterio.open(path) as file:
+        scale = max(1.0, max(file.width, file.height) / side)
+        shape = max(1, round(file.height / scale)), max(1, round(file.width / scale))
+        codes = file.read(1, out_shape=shape)  # nearest: from the overviews, if there are any
+        table = file.colormap(1)
+        nodata = file.nodata
+    colours = np.zeros((max(int(codes.max()), max(table)) + 1, 4), np.uint8)
+    for code, colour in table.items():
+        colours[code] = colour
+    if nodata is not None and int(nodata) < len(colours):
+        colours[int(nodata)] = 0
+    profile = {"driver": "PNG", "count": 4, "dtype": "uint8", "height": shape[0], "width": shape[1]}
+    part = f"{out}.part"
+    with rasterio.open(part, "w", **profile) as picture:
+        picture.write(np.moveaxis(colours[codes], -1, 0))
+    os.replace(part, out)

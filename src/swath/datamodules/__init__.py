@@ -1,0 +1,6 @@
+"""Lightning data modules: which data goes into which stage, and how."""
+
+from swath.datamodules.geo import BaseDataModule, GeoDataModule
+from swath.datamodules.raster import RasterDataModule
+
+__all__ = ["BaseDataModule", "GeoDataModule", "RasterDataModule"]

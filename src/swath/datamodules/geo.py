@@ -1,0 +1,140 @@
+"""The skeleton of data modules over layers: samplers by stage, batches to the device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Sampler
+
+from swath.datasets import GeoDataset, stack_samples
+from swath.errors import ConfigError
+from swath.typing import Sample
+
+__all__ = ["BaseDataModule", "GeoDataModule"]
+
+
+class BaseDataModule(LightningDataModule):
+    """What data modules share: options, loaders by stage, the move to the device.
+
+    Args:
+        dataset_class: What `setup` makes, with `kwargs` and the split.
+        batch_size: Samples in a batch.
+        num_workers: Processes that read; 0 reads in the main one.
+        kwargs: Arguments of `dataset_class`.
+    """
+
+    def __init__(
+        self, dataset_class: type[Any], batch_size: int = 1, num_workers: int = 0, **kwargs: Any
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or num_workers < 0:
+            raise ConfigError(
+                f"batch_size is at least 1 and num_workers at least 0; got {batch_size} and "
+                f"{num_workers}"
+            )
+        self.dataset_class = dataset_class
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.kwargs = kwargs
+        self.train_dataset: Any = None
+        self.val_dataset: Any = None
+        self.test_dataset: Any = None
+        self.predict_dataset: Any = None
+
+    def prepare_data(self) -> None:
+        """Download where that was asked for: once, in one process."""
+        if self.kwargs.get("download"):
+            self.dataset_class(**self.kwargs)
+
+    def transfer_batch_to_device(
+        self, batch: Sample, device: torch.device, dataloader_idx: int
+    ) -> Sample:
+        """Tensors go to the device; names, paths and lists of them stay what they are."""
+        moved: Sample = {}
+        for key, value in batch.items():
+            # float64 coordinates are not known to every accelerator, and no network eats them.
+            stays = not isinstance(value, torch.Tensor) or key in {"bounds", "transform"}
+            moved[key] = value if stays else value.to(device, non_blocking=True)
+        return moved
+
+    def _part(self, stage: str) -> Any:
+        dataset = getattr(self, f"{stage}_dataset")
+        if dataset is None:
+            raise ConfigError(
+                f"{type(self).__name__} has no data for stage {stage!r}: setup() made none"
+            )
+        return dataset
+
+
+class GeoDataModule(BaseDataModule):
+    """Random patches in training, a grid of patches over everything else.
+
+    Args:
+        dataset_class: A `GeoDataset` with an argument `split`; a subclass with splits of its own
+            overrides `setup`, which sets ``train_dataset``, ``val_dataset`` and so on.
+        batch_size: Patches in a batch.
+        patch_size: Side of a patch in pixels: one number or (height, width).
+        length: Patches in an epoch of training; by default as many as cover the ground once.
+        num_workers: Processes that read.
+        kwargs: Arguments of `dataset_class`.
+    """
+
+    def __init__(
+        self,
+        dataset_class: type[GeoDataset],
+        batch_size: int = 1,
+        patch_size: int | tuple[int, int] = 64,
+        length: int | None = None,
+        num_workers: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dataset_class, batch_size, num_workers, **kwargs)
+        self.patch_size = patch_size
+        self.length = length
+        self.generator: torch.Generator | None = None
+
+    def setup(self, stage: str) -> None:
+        """Make the datasets that the stage (fit, validate, test, predict) needs."""
+        for part in {"fit": ("train", "val"), "validate": ("val",)}.get(stage, (stage,)):
+            setattr(self, f"{part}_dataset", self.dataset_class(split=part, **self.kwargs))
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        """Random patches."""
+        from swath.samplers import RandomGeoSampler
+
+        dataset = self._part("train")
+        sampler = RandomGeoSampler(
+            dataset, self.patch_size, length=self.length, generator=self.generator
+        )
+        return self._loader(dataset, sampler)
+
+    def val_dataloader(self) -> DataLoader[Sample]:
+        """A grid of patches."""
+        return self._grid("val")
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        """A grid of patches."""
+        return self._grid("test")
+
+    def predict_dataloader(self) -> DataLoader[Sample]:
+        """A grid of patches."""
+        return self._grid("predict")
+
+    def _grid(self, stage: str) -> DataLoader[Sample]:
+        from swath.samplers import GridGeoSampler
+
+        dataset = self._part(stage)
+        return self._loader(dataset, GridGeoSampler(dataset, self.patch_size, self.patch_size))
+
+    def _loader(self, dataset: GeoDataset, sampler: Sampler[Any]) -> DataLoader[Sample]:
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=stack_samples,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+        )
