@@ -79,7 +79,7 @@ def opened(python: str, library: str, folder: Path, index: Path, queries: int) -
     """One fresh process; the worker's JSON."""
     command = [python, "-W", "ignore", str(HERE / "index_worker.py"), "--library", library]
     command += ["--folder", str(folder), "--queries", str(queries)]
-    environment = os.environ | {"SWATH_INDEX_DIR": str(index)}
+    environment = os.environ | {"SWATH_HOME": str(index)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     if done.returncode:
         raise SystemExit(f"{library} failed on {folder}:\n{done.stderr[-3000:]}")
