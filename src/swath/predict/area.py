@@ -179,7 +179,7 @@ def worth_reading(
 def inside(
     shapes: Sequence[BaseGeometry], grid: Grid, row: int, col: int, height: int, width: int
 ) -> NDArray[np.bool_]:
-    """Which pixels of a part of a north-up grid have their centre in one of the shapes: (height, width)."""
+    """Which pixels of a part of a north-up grid have their centre in a shape: (height, width)."""
     from rasterio.features import geometry_mask
 
     t = grid.transform
