@@ -1,0 +1,20 @@
+"""Pixels in and out: tiles of any raster file, a cache of decoded ones, the warp engine."""
+
+from swath.raster.cache import TileCache, set_tile_cache, tile_cache
+from swath.raster.info import Level, RasterInfo
+from swath.raster.source import DirectTiles, Source, open_source, read_info
+from swath.raster.write import RasterWriter, write_raster
+
+__all__ = [
+    "DirectTiles",
+    "Level",
+    "RasterInfo",
+    "RasterWriter",
+    "Source",
+    "TileCache",
+    "open_source",
+    "read_info",
+    "set_tile_cache",
+    "tile_cache",
+    "write_raster",
+]
