@@ -1,0 +1,342 @@
+"""Resampling kernels: one pass over a patch, all bands, GIL released, straight into the batch.
+
+Every kernel takes the mapping as bicubic blocks in pixel coordinates of the window (see
+`swath.geometry.mapping`) or, where no polynomial fits, as exact coordinates of every pixel.
+Coordinates count from the outer corner of the window's first pixel: pixel k spans [k, k + 1).
+
+Nodata in float windows is NaN. A pixel of the answer is read where the source pixel that holds
+its centre is valid; interpolation then takes the valid neighbours alone, so that nodata never
+bleeds into data. A band that is invalid where another is valid gets `fills[band]`.
+"""
+
+# Compiled code: Numba infers the types of what happens inside these functions.
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+__all__ = ["average", "bilinear", "convolve", "mode", "nearest"]
+
+
+@njit(nogil=True, cache=True)
+def _coordinates(r, blocks, px, py, exact, xs, ys, at_row, at_column):
+    """Coordinates of row `r`, evaluated at (r + at_row, c + at_column) for every column c."""
+    if exact.shape[0] > 0:
+        for c in range(xs.shape[0]):
+            xs[c] = exact[0, r, c]
+            ys[c] = exact[1, r, c]
+        return
+    for k in range(blocks.shape[0]):
+        r0, r1, c0, c1 = blocks[k, 0], blocks[k, 1], blocks[k, 2], blocks[k, 3]
+        if r < r0 or r >= r1:
+            continue
+        v = (r - r0 + at_row) / (r1 - r0)
+        a, b = px[k], py[k]
+        a0 = a[0, 0] + v * (a[1, 0] + v * (a[2, 0] + v * a[3, 0]))
+        a1 = a[0, 1] + v * (a[1, 1] + v * (a[2, 1] + v * a[3, 1]))
+        a2 = a[0, 2] + v * (a[1, 2] + v * (a[2, 2] + v * a[3, 2]))
+        a3 = a[0, 3] + v * (a[1, 3] + v * (a[2, 3] + v * a[3, 3]))
+        b0 = b[0, 0] + v * (b[1, 0] + v * (b[2, 0] + v * b[3, 0]))
+        b1 = b[0, 1] + v * (b[1, 1] + v * (b[2, 1] + v * b[3, 1]))
+        b2 = b[0, 2] + v * (b[1, 2] + v * (b[2, 2] + v * b[3, 2]))
+        b3 = b[0, 3] + v * (b[1, 3] + v * (b[2, 3] + v * b[3, 3]))
+        step = 1.0 / (c1 - c0)
+        x, y = xs[c0:c1], ys[c0:c1]
+        for c in range(x.shape[0]):
+            u = (c + at_column) * step
+            x[c] = a0 + u * (a1 + u * (a2 + u * a3))
+            y[c] = b0 + u * (b1 + u * (b2 + u * b3))
+
+
+@njit(nogil=True, cache=True, fastmath=True)
+def bilinear(window, blocks, px, py, exact, out):
+    """Bilinear for the usual case: all samples valid, every pixel's centre inside the image.
+
+    Args:
+        window: (B, h, w) float32; it holds every pixel's four neighbours.
+        blocks, px, py, exact: The mapping.
+        out: (B, H, W) float32.
+    """
+    bands, height, width = out.shape
+    stride = window.shape[2]
+    flat = window.reshape(bands, window.shape[1] * stride)
+    xs, ys = np.empty(width), np.empty(width)
+    at = np.empty(width, np.int32)
+    fx, fy = np.empty(width, np.float32), np.empty(width, np.float32)
+    for r in range(height):
+        _coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+        for c in range(width):
+            x, y = xs[c] - 0.5, ys[c] - 0.5
+            xi, yi = np.int32(x), np.int32(y)
+            at[c] = yi * stride + xi
+            fx[c] = x - xi
+            fy[c] = y - yi
+        for b in range(bands):
+            s, line = flat[b], out[b, r]
+            for c in range(width):
+                k = np.uint32(at[c])
+                upper = s[k] + fx[c] * (s[k + 1] - s[k])
+                k += np.uint32(stride)
+                lower = s[k] + fx[c] * (s[k + 1] - s[k])
+                line[c] = upper + fy[c] * (lower - upper)
+
+
+@njit(nogil=True, cache=True)
+def nearest(window, valid, blocks, px, py, exact, limits, nodata, has_nodata, fills, out, filled):
+    """Nearest neighbour, from any dtype to any dtype, where `filled` is 0.
+
+    Args:
+        window: (B, h, w) of the file's dtype.
+        valid: (h, w) uint8, 0 where a mask says invalid; or of size 0 where there is none.
+        limits: (4,) float64: x from, x to, y from, y to of the image inside the window.
+        nodata, has_nodata: (B,) nodata of each band, and whether it has one.
+        fills: (B,) values for bands that are invalid where others are valid.
+        out: (B, H, W). filled: (H, W) uint8, set to 1 where something was read.
+    """
+    bands, height, width = out.shape
+    xs, ys = np.empty(width), np.empty(width)
+    masked = valid.size > 0
+    checked = masked
+    for b in range(bands):
+        checked = checked or has_nodata[b]
+    for r in range(height):
+        _coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+        for c in range(width):
+            if filled[r, c]:
+                continue
+            x, y = xs[c], ys[c]
+            if not (limits[0] <= x < limits[1] and limits[2] <= y < limits[3]):
+                continue
+            xi, yi = int(x), int(y)
+            if not checked:
+                for b in range(bands):
+                    out[b, r, c] = window[b, yi, xi]
+                filled[r, c] = 1
+                continue
+            if masked and valid[yi, xi] == 0:
+                continue
+            good = 0
+            for b in range(bands):
+                v = window[b, yi, xi]
+                if (has_nodata[b] and v == nodata[b]) or v != v:
+                    out[b, r, c] = fills[b]
+                else:
+                    out[b, r, c] = v
+                    good += 1
+            if good:
+                filled[r, c] = 1
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _cubic(t):
+    # Keys' kernel with a = -1/2, the one of GDAL
+    t = abs(t)
+    if t < 1.0:
+        return (1.5 * t - 2.5) * t * t + 1.0
+    if t < 2.0:
+        return ((-0.5 * t + 2.5) * t - 4.0) * t + 2.0
+    return 0.0
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _weights(position, radius, scale, cubic, weights):
+    """Weights of the pixels around a position; returns the first pixel and their number."""
+    first = int(math.floor(position - radius)) + 1
+    last = int(math.ceil(position + radius)) - 1
+    n = min(last - first + 1, weights.shape[0])
+    for i in range(n):
+        t = (first + i - position) * scale
+        if cubic:
+            weights[i] = _cubic(t)
+        else:
+            weights[i] = max(0.0, 1.0 - abs(t))
+    return first, n
+
+
+@njit(nogil=True, cache=True)
+def convolve(window, blocks, px, py, exact, limits, scale_x, scale_y, cubic, fills, out, filled):
+    """Bilinear or cubic for every case: invalid samples, edges, holes to fill, coarser queries.
+
+    Where the answer is coarser than the source, the kernel is widened by the ratio (`scale_x`,
+    `scale_y`: source pixels a pixel of the answer, at least 1), so that nothing aliases.
+
+    Args:
+        window: (B, h, w) float32, NaN where invalid.
+        limits: (4,) float64: x from, x to, y from, y to of the image inside the window.
+        cubic: Cubic convolution if true, else bilinear.
+        fills: (B,) values for bands that are invalid where others are valid.
+        out: (B, H, W) float32. filled: (H, W) uint8.
+    """
+    bands, height, width = out.shape
+    base = 2.0 if cubic else 1.0
+    radius_x, radius_y = base * scale_x, base * scale_y
+    wx = np.empty(2 * int(math.ceil(radius_x)) + 2)
+    wy = np.empty(2 * int(math.ceil(radius_y)) + 2)
+    xs, ys = np.empty(width), np.empty(width)
+    x_low, x_high = int(limits[0]), int(limits[1])
+    y_low, y_high = int(limits[2]), int(limits[3])
+    for r in range(height):
+        _coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+        for c in range(width):
+            if filled[r, c]:
+                continue
+            x, y = xs[c], ys[c]
+            if not (limits[0] <= x < limits[1] and limits[2] <= y < limits[3]):
+                continue
+            xi, yi = int(x), int(y)
+            good = 0
+            first_x, nx = _weights(x - 0.5, radius_x, 1.0 / scale_x, cubic, wx)
+            first_y, ny = _weights(y - 0.5, radius_y, 1.0 / scale_y, cubic, wy)
+            x0, x1 = max(first_x, x_low), min(first_x + nx, x_high)
+            y0, y1 = max(first_y, y_low), min(first_y + ny, y_high)
+            for b in range(bands):
+                centre = window[b, yi, xi]
+                if centre != centre:
+                    out[b, r, c] = fills[b]
+                    continue
+                total, weight, partial = 0.0, 0.0, False
+                for j in range(y0, y1):
+                    for i in range(x0, x1):
+                        v = window[b, j, i]
+                        if v == v:
+                            w = wy[j - first_y] * wx[i - first_x]
+                            total += w * v
+                            weight += w
+                        else:
+                            partial = True
+                if weight < 1e-6 or (cubic and partial and weight < 0.25):
+                    # negative lobes left next to nothing to divide by
+                    out[b, r, c] = centre
+                else:
+                    out[b, r, c] = total / weight
+                good += 1
+            if good:
+                filled[r, c] = 1
+
+
+@njit(nogil=True, cache=True)
+def _corner_lines(r, blocks, px, py, exact, half_x, half_y, xs, ys, left, right):
+    """Boxes (2, W) of low and high corners of the footprints of row r."""
+    width = xs.shape[0]
+    _coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+    for c in range(width):
+        left[0, c], right[0, c] = xs[c] - half_x, xs[c] + half_x
+        left[1, c], right[1, c] = ys[c] - half_y, ys[c] + half_y
+    if exact.shape[0] > 0:
+        return
+    for corner in range(4):
+        _coordinates(r, blocks, px, py, exact, xs, ys, corner // 2, corner % 2)
+        for c in range(width):
+            if corner == 0:
+                left[0, c] = right[0, c] = xs[c]
+                left[1, c] = right[1, c] = ys[c]
+            else:
+                left[0, c], right[0, c] = min(left[0, c], xs[c]), max(right[0, c], xs[c])
+                left[1, c], right[1, c] = min(left[1, c], ys[c]), max(right[1, c], ys[c])
+
+
+@njit(nogil=True, cache=True)
+def average(window, blocks, px, py, exact, limits, scale_x, scale_y, fills, out, filled):
+    """Mean of the valid source pixels under each pixel, weighted by the area that it covers.
+
+    The footprint is the box around the pixel's four corners in the source. Arguments as for
+    `convolve`.
+    """
+    bands, height, width = out.shape
+    xs, ys = np.empty(width), np.empty(width)
+    low, high = np.empty((2, width)), np.empty((2, width))
+    for r in range(height):
+        _corner_lines(r, blocks, px, py, exact, scale_x / 2, scale_y / 2, xs, ys, low, high)
+        for c in range(width):
+            if filled[r, c]:
+                continue
+            xa, xb = max(low[0, c], limits[0]), min(high[0, c], limits[1])
+            ya, yb = max(low[1, c], limits[2]), min(high[1, c], limits[3])
+            if not (xa < xb and ya < yb):
+                continue
+            good = 0
+            for b in range(bands):
+                total, weight = 0.0, 0.0
+                for j in range(int(ya), int(math.ceil(yb))):
+                    wy = min(yb, j + 1.0) - max(ya, float(j))
+                    for i in range(int(xa), int(math.ceil(xb))):
+                        v = window[b, j, i]
+                        if v == v:
+                            w = wy * (min(xb, i + 1.0) - max(xa, float(i)))
+                            total += w * v
+                            weight += w
+                if weight > 0.0:
+                    out[b, r, c] = total / weight
+                    good += 1
+                else:
+                    out[b, r, c] = fills[b]
+            if good:
+                filled[r, c] = 1
+
+
+@njit(nogil=True, cache=True)
+def mode(
+    window, valid, blocks, px, py, exact, limits, scale_x, scale_y,
+    nodata, has_nodata, fills, out, filled,
+):  # fmt: skip
+    """The value that covers most of each pixel; of two that cover the same, the one met first.
+
+    The footprint is the box around the pixel's four corners in the source. Arguments as for
+    `nearest`.
+    """
+    bands, height, width = out.shape
+    xs, ys = np.empty(width), np.empty(width)
+    low, high = np.empty((2, width)), np.empty((2, width))
+    room = 64
+    values = np.empty(room, window.dtype)
+    shares = np.empty(room)
+    masked = valid.size > 0
+    for r in range(height):
+        _corner_lines(r, blocks, px, py, exact, scale_x / 2, scale_y / 2, xs, ys, low, high)
+        for c in range(width):
+            if filled[r, c]:
+                continue
+            xa, xb = max(low[0, c], limits[0]), min(high[0, c], limits[1])
+            ya, yb = max(low[1, c], limits[2]), min(high[1, c], limits[3])
+            if not (xa < xb and ya < yb):
+                continue
+            good = 0
+            for b in range(bands):
+                n = 0
+                for j in range(int(ya), int(math.ceil(yb))):
+                    wy = min(yb, j + 1.0) - max(ya, float(j))
+                    for i in range(int(xa), int(math.ceil(xb))):
+                        v = window[b, j, i]
+                        if v != v or (has_nodata[b] and v == nodata[b]):
+                            continue
+                        if masked and valid[j, i] == 0:
+                            continue
+                        w = wy * (min(xb, i + 1.0) - max(xa, float(i)))
+                        k = 0
+                        while k < n and values[k] != v:
+                            k += 1
+                        if k == n:
+                            if n == room:
+                                room *= 2
+                                more_values = np.empty(room, window.dtype)
+                                more_shares = np.empty(room)
+                                more_values[:n] = values
+                                more_shares[:n] = shares
+                                values, shares = more_values, more_shares
+                            values[k] = v
+                            shares[k] = 0.0
+                            n += 1
+                        shares[k] += w
+                if n == 0:
+                    out[b, r, c] = fills[b]
+                    continue
+                best = 0
+                for k in range(1, n):
+                    if shares[k] > shares[best]:
+                        best = k
+                out[b, r, c] = values[best]
+                good += 1
+            if good:
+                filled[r, c] = 1

@@ -1,0 +1,168 @@
+"""Source pixels out of decoded tiles into one contiguous window.
+
+A window is read through a table of tile addresses, so that tiles of a memory-mapped file and
+tiles that were decoded a moment ago are the same thing, and no tile is copied twice. Windows may
+reach over the edge of the image: the edge pixel is repeated, which leaves interpolation with the
+weights of the pixels that exist.
+"""
+
+# Compiled code: Numba infers the types of what happens inside these functions.
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+__all__ = ["count_nan", "mark_nodata", "settle", "stage_mask", "stage_native"]
+
+
+@intrinsic
+def _pointer(typingctx: Any, address: Any, like: Any) -> Any:
+    """The address as a pointer to elements of the dtype of the array `like`."""
+    pointer = types.CPointer(like.dtype)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = context.get_value_type(pointer)
+        return builder.inttoptr(builder.bitcast(args[0], ir.IntType(64)), kind)
+
+    return pointer(types.uint64, like), codegen
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _copy_run(address, elements, like, run):
+    # Slices and zero-based loops: without a sign to check, the compiler makes vectors of them.
+    p = _pointer(address, like)
+    if elements == 1:
+        for x in range(run.shape[0]):
+            run[x] = p[x]
+    else:
+        for x in range(run.shape[0]):
+            run[x] = p[x * elements]
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _pad(row, first, end):
+    """Repeat the first and last pixel that exist: row[first:end]."""
+    value = row[first]
+    for x in range(first):
+        row[x] = value
+    value = row[end - 1]
+    for x in range(end, row.shape[0]):
+        row[x] = value
+
+
+@njit(nogil=True, cache=True)
+def stage_native(
+    table, row_stride, col_stride, tile_h, tile_w, ty0, tx0,
+    image_h, image_w, top, left, like, absent, out,
+):  # fmt: skip
+    """Fill `out` (B, h, w) from row `top`, column `left` of the image, converting to its dtype.
+
+    `table` (B, rows, columns) uint64 holds tile addresses from tile (ty0, tx0) on, 0 for a tile
+    that is absent from the file and then reads as `absent[band]`. `like` is an empty array of the
+    file's dtype. The window must share at least one row and one column with the image.
+    """
+    bands, h, w = out.shape
+    c_from, c_to = max(left, 0), min(left + w, image_w)
+    r_from, r_to = max(top, 0), min(top + h, image_h)
+    elements = col_stride // like.itemsize
+    for b in range(bands):
+        for ty in range(r_from // tile_h, (r_to - 1) // tile_h + 1):
+            r0, r1 = max(ty * tile_h, r_from), min((ty + 1) * tile_h, r_to)
+            for tx in range(c_from // tile_w, (c_to - 1) // tile_w + 1):
+                c0, c1 = max(tx * tile_w, c_from), min((tx + 1) * tile_w, c_to)
+                address = table[b, ty - ty0, tx - tx0]
+                block = out[b, r0 - top : r1 - top, c0 - left : c1 - left]
+                if address == 0:
+                    block[:] = absent[b]
+                    continue
+                offset = (r0 - ty * tile_h) * row_stride + (c0 - tx * tile_w) * col_stride
+                for y in range(block.shape[0]):
+                    start = address + np.uint64(offset + y * row_stride)
+                    _copy_run(start, elements, like, block[y])
+        inside = out[b, r_from - top : r_to - top]
+        if c_to - c_from < w:
+            for y in range(inside.shape[0]):
+                _pad(inside[y], c_from - left, c_to - left)
+        for y in range(r_from - top):
+            out[b, y] = inside[0]
+        for y in range(r_to - top, h):
+            out[b, y] = inside[-1]
+
+
+@njit(nogil=True, cache=True)
+def mark_nodata(native, nodata, has_nodata, out):
+    """`native` (B, h, w) as float32 in `out`, NaN where a band equals its nodata; count of those."""
+    invalid = 0
+    for b in range(native.shape[0]):
+        if not has_nodata[b]:
+            for y in range(native.shape[1]):
+                source, row = native[b, y], out[b, y]
+                for x in range(row.shape[0]):
+                    row[x] = source[x]
+            continue
+        bad = nodata[b]
+        for y in range(native.shape[1]):
+            source, row = native[b, y], out[b, y]
+            count = 0
+            for x in range(row.shape[0]):
+                hit = source[x] == bad
+                count += hit
+                row[x] = np.float32(np.nan) if hit else np.float32(source[x])
+            invalid += count
+    return invalid
+
+
+@njit(nogil=True, cache=True)
+def count_nan(window):
+    """Number of samples of a float window that are not numbers."""
+    invalid = 0
+    for b in range(window.shape[0]):
+        for y in range(window.shape[1]):
+            row = window[b, y]
+            count = 0
+            for x in range(row.shape[0]):
+                count += row[x] != row[x]
+            invalid += count
+    return invalid
+
+
+@njit(nogil=True, cache=True)
+def stage_mask(window, mask):
+    """Set samples of a float window (B, h, w) to NaN where `mask` (h, w) is 0; count them."""
+    bands, h, w = window.shape
+    invalid = 0
+    for y in range(h):
+        for x in range(w):
+            if mask[y, x] == 0:
+                for b in range(bands):
+                    window[b, y, x] = np.float32(np.nan)
+                invalid += bands
+    return invalid
+
+
+@njit(nogil=True, cache=True)
+def settle(block, nodata, has_nodata, fills, filled):
+    """After a plain copy to `block` (B, h, w): say what was read, and fill in what was not.
+
+    A pixel is read where any band is valid; bands that are not get `fills[band]` there.
+    """
+    bands, h, w = block.shape
+    for y in range(h):
+        for x in range(w):
+            good = 0
+            for b in range(bands):
+                v = block[b, y, x]
+                if not ((has_nodata[b] and v == nodata[b]) or v != v):
+                    good += 1
+            if good == 0:
+                continue
+            filled[y, x] = 1
+            if good < bands:
+                for b in range(bands):
+                    v = block[b, y, x]
+                    if (has_nodata[b] and v == nodata[b]) or v != v:
+                        block[b, y, x] = fills[b]
