@@ -1,0 +1,77 @@
+"""What the README shows runs, and what it points at is there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from house import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small scenes and labels where the README's example has them: data/images, data/labels."""
+    import synthetic
+
+    root = tmp_path_factory.mktemp("readme")
+    synthetic.make(root, scenes=2, size=400)
+    (root / "raw").rename(root / "data")
+    return root
+
+
+def test_the_first_example_runs(world: Path) -> None:
+    (code,) = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=world, env=os.environ
+    )
+    assert done.returncode == 0, done.stderr
+    last = done.stdout.splitlines()[-1]
+    assert "torch.Size([32, 7, 256, 256]) torch.Size([32, 256, 256])" in last
+
+
+def test_every_command_exists() -> None:
+    shown = set(re.findall(r"^\s*swath (\w+)", "\n".join(blocks("sh")), re.MULTILINE))
+    done = subprocess.run(
+        [sys.executable, "-m", "swath", "--help"], capture_output=True, text=True, check=True
+    )
+    missing = {name for name in shown if not re.search(rf"\b{name}\b", done.stdout)}
+    assert shown
+    assert not missing, f"the README shows commands that are not there: {missing}"
+
+
+PAGES = sorted(
+    str(page.relative_to(ROOT))
+    for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "examples/*.md")
+    for page in ROOT.glob(pattern)
+)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    path = ROOT / page
+    targets = re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8"))
+    local = [t for t in targets if not t.startswith(("http:", "https:", "mailto:"))]
+    broken = [t for t in local if not (path.parent / t).exists()]
+    assert not broken, f"{page} points at {broken}"
+
+
+def test_the_trees_name_what_is_there() -> None:
+    """The README's and the design's trees: each subpackage is there, and none is left out."""
+    there = {p.parent.name for p in (ROOT / "src/swath").glob("*/__init__.py")}
+    for page in ("README.md", "DESIGN.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        tree = text[text.index("src/swath/\n") : text.index("\ntests/")]
+        named = set(re.findall(r"(?:^|\s)(\w+)/(?=\s)", tree)) - {"layers", "benchmarks"}
+        assert there <= named, f"{page} leaves out {sorted(there - named)}"
