@@ -32,6 +32,8 @@ COMPRESSIONS = {
     WEBP: "webp",
 }
 _PHOTOMETRIC_YCBCR = 6
+# Its stubs know fewer buffer types than it takes.
+_codecs: Any = imagecodecs
 
 
 class CodecError(Exception):
@@ -85,24 +87,24 @@ def _decompress(data: NDArray[np.uint8], out: NDArray[np.uint8], compression: in
         got: Any = data
     elif compression in (DEFLATE, OLD_DEFLATE):
         try:
-            got = imagecodecs.deflate_decode(data, out=out)
-        except imagecodecs.DeflateError:
+            got = _codecs.deflate_decode(data, out=out)
+        except _codecs.DeflateError:
             # libdeflate refuses what is longer than `out`, as last strips sometimes are.
-            got = imagecodecs.zlib_decode(data)
+            got = _codecs.zlib_decode(data)
     elif compression == ZSTD:
         try:
-            got = imagecodecs.zstd_decode(data, out=out)
-        except imagecodecs.ZstdError:
-            got = imagecodecs.zstd_decode(data)
+            got = _codecs.zstd_decode(data, out=out)
+        except _codecs.ZstdError:
+            got = _codecs.zstd_decode(data)
     elif compression == LZW:
-        got = imagecodecs.lzw_decode(data, out=out)
+        got = _codecs.lzw_decode(data, out=out)
     elif compression == PACKBITS:
         try:
-            got = imagecodecs.packbits_decode(data, out=out)
+            got = _codecs.packbits_decode(data, out=out)
         except RuntimeError:
-            got = imagecodecs.packbits_decode(data)
+            got = _codecs.packbits_decode(data)
     else:
-        got = imagecodecs.lzma_decode(data, out=out)
+        got = _codecs.lzma_decode(data, out=out)
     if not isinstance(got, np.ndarray):
         got = np.frombuffer(got, np.uint8)
     if got.nbytes < out.nbytes:
@@ -116,7 +118,7 @@ def _unpredict(out: NDArray[Any], form: PieceFormat) -> None:
         # Bytes of a row are stored by significance, most significant first, in any file.
         rows, columns, samples = out.shape
         source = out.copy()
-        imagecodecs.floatpred_decode(
+        _codecs.floatpred_decode(
             source.reshape(rows, columns * samples),
             axis=-1,
             dist=samples,
@@ -127,7 +129,7 @@ def _unpredict(out: NDArray[Any], form: PieceFormat) -> None:
         out.byteswap(inplace=True)
     if form.predictor == 2:
         ints = out.view(f"u{out.itemsize}")
-        imagecodecs.delta_decode(ints, axis=1, out=ints)
+        _codecs.delta_decode(ints, axis=1, out=ints)
 
 
 def _decode_bits(data: NDArray[np.uint8], out: NDArray[Any], form: PieceFormat) -> None:
@@ -143,7 +145,7 @@ def _decode_image(data: NDArray[np.uint8], out: NDArray[Any], form: PieceFormat)
     if form.compression == JPEG:
         found = _jpeg(data, form)
     elif form.compression == WEBP:
-        found = imagecodecs.webp_decode(data, hasalpha=form.samples == 4)
+        found = _codecs.webp_decode(data, hasalpha=form.samples == 4)
     else:
         found = _lerc(data, form)
     if found.ndim == 2:
@@ -161,11 +163,11 @@ def _decode_image(data: NDArray[np.uint8], out: NDArray[Any], form: PieceFormat)
 def _jpeg(data: NDArray[np.uint8], form: PieceFormat) -> NDArray[Any]:
     if form.samples == 3:
         space = "YCBCR" if form.photometric == _PHOTOMETRIC_YCBCR else "RGB"
-        return imagecodecs.jpeg8_decode(
+        return _codecs.jpeg8_decode(
             data, tables=form.jpeg_tables, colorspace=space, outcolorspace="RGB"
         )
     space = "GRAYSCALE" if form.samples == 1 else "UNKNOWN"
-    return imagecodecs.jpeg8_decode(
+    return _codecs.jpeg8_decode(
         data, tables=form.jpeg_tables, colorspace=space, outcolorspace=space
     )
 
@@ -173,10 +175,10 @@ def _jpeg(data: NDArray[np.uint8], form: PieceFormat) -> NDArray[Any]:
 def _lerc(data: NDArray[np.uint8], form: PieceFormat) -> NDArray[Any]:
     raw: Any = data
     if form.lerc_wrapper == 1:
-        raw = imagecodecs.zlib_decode(data)
+        raw = _codecs.zlib_decode(data)
     elif form.lerc_wrapper == 2:
-        raw = imagecodecs.zstd_decode(data)
-    found, masks = imagecodecs.lerc_decode(raw, masks=True)
+        raw = _codecs.zstd_decode(data)
+    found, masks = _codecs.lerc_decode(raw, masks=True)
     if masks is None:
         masks = np.ones(found.shape[-2:], bool)
     if masks.ndim == 3 or (found.ndim == 3 and found.shape[:2] != masks.shape):

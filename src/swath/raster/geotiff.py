@@ -120,8 +120,8 @@ def geokeys_crs(directory: Directory) -> CRS | None:
         return None
     raw = (
         np.asarray(directory.ints(GEO_KEYS), "<u2").tobytes(),
-        directory.bytes(GEO_DOUBLES) or b"",
-        directory.bytes(GEO_ASCII) or b"",
+        directory.raw(GEO_DOUBLES) or b"",
+        directory.raw(GEO_ASCII) or b"",
     )
     try:
         return _crs_of[raw]

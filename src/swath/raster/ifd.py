@@ -144,7 +144,7 @@ class Directory:
             raise damaged(self.source.path, f"tag {tag} should be whole numbers")
         return tuple(found.tolist())
 
-    def int(self, tag: int, default: int) -> int:
+    def number(self, tag: int, default: int) -> int:
         """The first value of a tag as an integer."""
         entry = self.entries.get(tag)
         if entry is None:
@@ -158,14 +158,14 @@ class Directory:
         found = self.ints(tag)
         return found[0] if found else default
 
-    def bytes(self, tag: int) -> bytes | None:
+    def raw(self, tag: int) -> bytes | None:
         """The values of a tag as they lie in the file."""
         found = self.array(tag)
         return None if found is None else found.tobytes()
 
     def text(self, tag: int) -> str | None:
         """A text tag, up to its first NUL."""
-        raw = self.bytes(tag)
+        raw = self.raw(tag)
         if raw is None:
             return None
         return raw.split(b"\0", 1)[0].decode("utf-8", "replace")

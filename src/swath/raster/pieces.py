@@ -54,11 +54,11 @@ class TiffImage:
     def __init__(self, source: ByteSource, directory: Directory, *, mask: bool = False) -> None:
         self._source = source
         self._directory = directory
-        self.width, self.height = directory.int(256, 0), directory.int(257, 0)
+        self.width, self.height = directory.number(256, 0), directory.number(257, 0)
         if not (0 < self.width < 1 << 31 and 0 < self.height < 1 << 31):
             raise damaged(source.path, f"an image of {self.width} x {self.height} pixels")
-        self.samples = directory.int(277, 1)
-        self.planar = directory.int(284, 1) == 2 and self.samples > 1
+        self.samples = directory.number(277, 1)
+        self.planar = directory.number(284, 1) == 2 and self.samples > 1
         self.form = _format(directory, self.samples, self.planar, mask)
         self.dtype = self.form.dtype
         self.fill: float = 0
@@ -77,10 +77,10 @@ class TiffImage:
         directory, path = self._directory, self._source.path
         self.tiled = 324 in directory or 322 in directory
         if self.tiled:
-            self.piece_width, self.piece_height = directory.int(322, 0), directory.int(323, 0)
+            self.piece_width, self.piece_height = directory.number(322, 0), directory.number(323, 0)
         else:
             self.piece_width = self.width
-            self.piece_height = min(directory.int(278, self.height), self.height)
+            self.piece_height = min(directory.number(278, self.height), self.height)
         if self.piece_width < 1 or self.piece_height < 1:
             raise damaged(path, f"tiles of {self.piece_width} x {self.piece_height} pixels")
         self.across = -(-self.width // self.piece_width)
@@ -252,7 +252,7 @@ class TiffImage:
         if self.dtype.kind == "f":
             self.fill = nodata
         elif math.isfinite(nodata) and nodata == int(nodata):
-            limits = np.iinfo(self.dtype)  # type: ignore[arg-type]
+            limits = np.iinfo(self.dtype.str)
             self.fill = int(nodata) if limits.min <= nodata <= limits.max else 0
 
 
@@ -277,15 +277,15 @@ def _format(directory: Directory, samples: int, planar: bool, mask: bool) -> Pie
         dtype = np.dtype(f"{_KINDS[kind]}{depth // 8}")
     else:
         raise Unusual(f"{depth} bits of sample format {kind}")
-    compression = directory.int(259, 1)
-    photometric = directory.int(262, 1)
-    if compression not in COMPRESSIONS or directory.int(266, 1) != 1:
+    compression = directory.number(259, 1)
+    photometric = directory.number(262, 1)
+    if compression not in COMPRESSIONS or directory.number(266, 1) != 1:
         raise Unusual(f"compression {compression}")
     if photometric not in (0, 1, 2, 3, 4) and not (photometric == 6 and compression == JPEG):
         raise Unusual(f"photometric interpretation {photometric}")
     if compression == JPEG and depth != 8:
         raise Unusual("JPEG of more than 8 bits")
-    predictor = directory.int(317, 1) if compression not in (NONE, JPEG) else 1
+    predictor = directory.number(317, 1) if compression not in (NONE, JPEG) else 1
     if predictor not in (1, 2, 3) or (predictor == 3 and dtype.kind != "f"):
         raise Unusual(f"predictor {predictor}")
     lerc = directory.ints(50674, (4, 0)) if compression == LERC else (4, 0)
@@ -299,7 +299,7 @@ def _format(directory: Directory, samples: int, planar: bool, mask: bool) -> Pie
         bits=depth,
         samples=1 if planar else samples,
         photometric=photometric,
-        jpeg_tables=directory.bytes(347) if compression == JPEG else None,
+        jpeg_tables=directory.raw(347) if compression == JPEG else None,
         lerc_wrapper=lerc[1],
     )
 

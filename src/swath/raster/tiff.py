@@ -193,7 +193,7 @@ def _levels(
     overviews: list[TiffImage] = []
     masks: dict[tuple[int, int], TiffImage] = {}
     for directory in directories:
-        kind = directory.int(254, 0)
+        kind = directory.number(254, 0)
         if kind & _MASK:
             mask = TiffImage(source, directory, mask=True)
             if mask.samples == 1 and mask.dtype == np.uint8:
@@ -233,6 +233,6 @@ def _external(path: str, image: TiffImage) -> list[TiffImage]:
         return []
     found: list[TiffImage] = []
     for directory in directories:
-        if not directory.int(254, 0) & _MASK:
+        if not directory.number(254, 0) & _MASK:
             found += _overview(source, directory, image)
     return sorted(found, key=lambda level: -level.width)
