@@ -4,6 +4,7 @@ Everything returns a `matplotlib.figure.Figure` made without pyplot: it needs no
 global state and is released with its last reference. Save it with `save_figure`.
 """
 
+from swath.plot.curves import confusion_figure, training_curves
 from swath.plot.figure import class_legend, new_figure, save_figure
 from swath.plot.image import (
     as_array,
@@ -13,15 +14,21 @@ from swath.plot.image import (
     rgb,
     stretch,
 )
+from swath.plot.maps import map_figure
+from swath.plot.panel import sample_panel
 
 __all__ = [
     "as_array",
     "class_legend",
     "class_table",
     "colour_mask",
+    "confusion_figure",
     "default_colours",
+    "map_figure",
     "new_figure",
     "rgb",
+    "sample_panel",
     "save_figure",
     "stretch",
+    "training_curves",
 ]
