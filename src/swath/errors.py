@@ -92,7 +92,9 @@ class RGBBandsMissingError(SwathError, ValueError):
 
 
 class DownloadError(SwathError, OSError):
-    """A download failed after its retries."""
+    """A download failed after its retries. `status` is the server's last answer, if it had one."""
+
+    status: int | None = None
 
 
 class ChecksumError(SwathError, ValueError):

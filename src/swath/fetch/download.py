@@ -177,7 +177,9 @@ class _Job:
         text = " ".join(str(reason) for reason in reasons)
         if any(isinstance(reason, ChecksumError) for reason in reasons):
             raise ChecksumError(text) from None
-        raise DownloadError(f"{self.destination.name} could not be downloaded. {text}") from None
+        error = DownloadError(f"{self.destination.name} could not be downloaded. {text}")
+        error.status = next((r.status for r in reversed(reasons) if isinstance(r, Gone)), None)
+        raise error from None
 
     def _from(self, client: httpx.Client, url: str) -> None:
         """Download from one URL, or raise Gone or ChecksumError."""
@@ -331,4 +333,4 @@ def _refusal(response: httpx.Response, url: str) -> Exception:
         407: "The proxy in HTTPS_PROXY or HTTP_PROXY wants credentials.",
         410: "The provider has withdrawn it: look at the product page.",
     }.get(status, "Look at the provider's page for its present place.")
-    return Gone(f"{redact(url)}: {text}. {remedy}")
+    return Gone(f"{redact(url)}: {text}. {remedy}", status)

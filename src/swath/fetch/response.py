@@ -24,7 +24,11 @@ class Trouble(Exception):  # noqa: N818 - never leaves the package
 
 
 class Gone(Exception):  # noqa: N818 - never leaves the package
-    """A URL will not give the file, however often it is asked."""
+    """A URL will not give the file, however often it is asked. `status`: of the last answer."""
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def strong_validator(headers: httpx.Headers) -> str | None:

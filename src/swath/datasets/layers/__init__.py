@@ -1,0 +1,65 @@
+"""Sensors and products: one file each."""
+
+from swath.datasets.layers.astergdem import AsterGDEM
+from swath.datasets.layers.cdl import CDL
+from swath.datasets.layers.chesapeake import (
+    Chesapeake,
+    ChesapeakeDC,
+    ChesapeakeDE,
+    ChesapeakeMD,
+    ChesapeakeNY,
+    ChesapeakePA,
+    ChesapeakeVA,
+    ChesapeakeWV,
+)
+from swath.datasets.layers.enmap import EnMAP
+from swath.datasets.layers.landsat import (
+    Landsat,
+    Landsat1,
+    Landsat2,
+    Landsat3,
+    Landsat4MSS,
+    Landsat4TM,
+    Landsat5MSS,
+    Landsat5TM,
+    Landsat7,
+    Landsat8,
+    Landsat9,
+)
+from swath.datasets.layers.naip import NAIP
+from swath.datasets.layers.nlcd import NLCD
+from swath.datasets.layers.product import Product
+from swath.datasets.layers.sentinel1 import Sentinel1
+from swath.datasets.layers.sentinel2 import Sentinel2
+from swath.datasets.layers.worldcover import ESAWorldCover
+
+__all__ = [
+    "CDL",
+    "NAIP",
+    "NLCD",
+    "AsterGDEM",
+    "Chesapeake",
+    "ChesapeakeDC",
+    "ChesapeakeDE",
+    "ChesapeakeMD",
+    "ChesapeakeNY",
+    "ChesapeakePA",
+    "ChesapeakeVA",
+    "ChesapeakeWV",
+    "ESAWorldCover",
+    "EnMAP",
+    "Landsat",
+    "Landsat1",
+    "Landsat2",
+    "Landsat3",
+    "Landsat4MSS",
+    "Landsat4TM",
+    "Landsat5MSS",
+    "Landsat5TM",
+    "Landsat7",
+    "Landsat8",
+    "Landsat9",
+    "Product",
+    "Sentinel1",
+    "Sentinel2",
+]
