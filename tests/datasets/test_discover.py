@@ -10,7 +10,7 @@ from rasterio.transform import from_origin
 
 from swath.datasets.discover import discover_images, discover_labels
 from swath.datasets.filenames import band_token, parse_date
-from swath.datasets.folder import LabelFolder, LabelPolygons, SceneFolder
+from swath.datasets.folder import LabelFolder, SceneFolder
 from swath.errors import BandError, DatasetNotFoundError, UnsupportedDataError
 
 
@@ -138,7 +138,7 @@ def test_bands_that_some_scene_has_not_are_left_out(tmp_path: Path) -> None:
     layout = discover_images(tmp_path)
     assert layout.bands == ("B1", "B2")
     assert [Path(p).name for p, _ in layout.left_out] == ["x_B3.tif"]
-    with pytest.raises(BandError, match="no band 'B3' in every scene.*B1, B2"):
+    with pytest.raises(BandError, match=r"no band 'B3' in every scene.*B1, B2"):
         layout.check_bands(["B3"])
 
 
@@ -163,6 +163,8 @@ def test_raster_labels_bring_names_and_colours(tmp_path: Path) -> None:
 def test_polygons_become_their_class(tmp_path: Path) -> None:
     import geopandas as gpd
     from shapely.geometry import box
+
+    from swath.datasets.polygons import LabelPolygons
 
     frame = gpd.GeoDataFrame(
         {"class": ["wet", "dry"]},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import json
+import logging
 import os
 import warnings
 from collections.abc import Sequence
@@ -32,7 +33,8 @@ class SwathCLI(LightningCLI):
             subclass_mode_data=True,
             save_config_callback=SaveConfigCallback if stage == "fit" else None,
             save_config_kwargs={"overwrite": True},
-            trainer_defaults={"use_distributed_sampler": False},  # Swath's samplers know the ranks
+            # Swath's samplers know the ranks themselves.
+            trainer_defaults={"use_distributed_sampler": False, "enable_model_summary": False},
             args=[stage, *argv],
         )
 
@@ -68,12 +70,16 @@ class SwathCLI(LightningCLI):
             raise ConfigError(f"--ckpt_path {resumed} does not exist")
         config["trainer"]["default_root_dir"] = self.folder
         config["checkpoint"]["dirpath"] = self.folder
-        if config["trainer"]["logger"] in (None, True):
-            # A test must not write over the training's metrics.csv.
-            logger = {"save_dir": self.folder, "name": "", "version": ""}
+        config["name"] = os.path.basename(os.path.normpath(self.folder))
+        if _is_own(config["trainer"]["logger"]):
+            # A test must not write over the training's metrics.csv, nor a resumed training.
             config["trainer"]["logger"] = self.stage == "fit" and {
                 "class_path": "lightning.pytorch.loggers.CSVLogger",
-                "init_args": logger,
+                "init_args": {
+                    "save_dir": self.folder,
+                    "name": "",
+                    "version": _free_version(self.folder),
+                },
             }
         if "verbose" in config:
             config["verbose"] = False  # the report below says it by the classes' names
@@ -82,7 +88,7 @@ class SwathCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """A trainer with the callbacks of the stage."""
-        trainer = super().instantiate_trainer(**kwargs)
+        trainer: Any = super().instantiate_trainer(**kwargs)
         if self.stage == "predict":
             trainer.callbacks.append(PatchWriter(os.path.join(self.folder, "predictions")))
         else:
@@ -141,6 +147,24 @@ def score_table(scores: dict[str, float]) -> str:
     return "\n".join(lines)
 
 
+def _is_own(logger: Any) -> bool:
+    """Whether the logger is not of the user's choice, but nobody's or an earlier run's of ours."""
+    if logger is None or isinstance(logger, bool):
+        return logger is not False
+    options = getattr(logger, "init_args", None)
+    return bool(options) and options.get("name") == "" and "CSVLogger" in str(logger.class_path)
+
+
+def _free_version(folder: str) -> str:
+    """Where metrics.csv goes: the folder itself, or for a training that goes on, one below it."""
+    if not os.path.exists(os.path.join(folder, "metrics.csv")):
+        return ""
+    number = 1
+    while os.path.exists(os.path.join(folder, f"resumed-{number}")):
+        number += 1
+    return f"resumed-{number}"
+
+
 def new_run(runs: str, name: str) -> str:
     """A folder that no run has used: NAME, or NAME-2, NAME-3… so that no result is written over."""
     for number in range(1, 100_000):
@@ -169,13 +193,20 @@ def newest_run(runs: str, name: str) -> str:
 def run_stage(stage: str, argv: Sequence[str]) -> int:
     """Run ``fit``, ``validate``, ``test`` or ``predict``."""
     argv = ["--help" if a == "--help-all" else a for a in argv]
-    for noise in (
+    noises = (
         "does not have many workers",
         "Checkpoint directory",
         "srun",
         "log_every_n_steps",
-    ):
+        "args parameter is intended",
+        "logs directory .* exists",
+        "LeafSpec",
+        "number of training batches",
+    )
+    for noise in noises:
         warnings.filterwarnings("ignore", message=f".*{noise}.*")
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
     SwathCLI(stage, argv)
     return 0

@@ -61,13 +61,13 @@ def run(argv: Sequence[str]) -> int:
     known: Mapping[str, Any] = task.hparams
     if known["task"] == "multilabel":
         raise ConfigError("a map has one class a pixel, and this checkpoint's task is multilabel")
-    bands = options.bands or known.get("bands")
-    if len(bands or ()) not in (0, known["in_channels"]):
+    bands: list[str] = options.bands or known.get("bands") or []
+    if len(bands) not in (0, known["in_channels"]):
         raise ConfigError(
             f"--bands names {len(bands)} bands where the checkpoint was trained on "
             f"{known['in_channels']}: {', '.join(known.get('bands') or ())}"
         )
-    scenes = SceneFolder(discover_images(options.images), bands, options.crs, options.res)
+    scenes = SceneFolder(discover_images(options.images), bands or None, options.crs, options.res)
     if options.res is None:
         keep_resolution(scenes, known)
     device = options.device
@@ -125,8 +125,11 @@ def keep_resolution(scenes: SceneFolder, known: Mapping[str, Any]) -> None:
 
 def quick_look(path: str, out: str, side: int = 1200) -> None:
     """The map as a picture of at most `side` pixels, in its own colours."""
+    import warnings
+
     import numpy as np
     import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
 
     with rasterio.open(path) as file:
         scale = max(1.0, max(file.width, file.height) / side)
@@ -141,6 +144,8 @@ def quick_look(path: str, out: str, side: int = 1200) -> None:
         colours[int(nodata)] = 0
     profile = {"driver": "PNG", "count": 4, "dtype": "uint8", "height": shape[0], "width": shape[1]}
     part = f"{out}.part"
-    with rasterio.open(part, "w", **profile) as picture:
-        picture.write(np.moveaxis(colours[codes], -1, 0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is a picture
+        with rasterio.open(part, "w", **profile) as picture:
+            picture.write(np.moveaxis(colours[codes], -1, 0))
     os.replace(part, out)

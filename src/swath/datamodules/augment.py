@@ -42,7 +42,7 @@ def dihedral(batch: Sample, generator: torch.Generator | None = None) -> Sample:
     for key in ("image", "mask", "valid"):
         if key in batch:
             turned[key] = batch[key].clone()
-    for choice in choices.unique().tolist():
+    for choice in set(choices.tolist()):
         which = (choices == choice).nonzero().squeeze(1).to(image.device)
         for key in ("image", "mask", "valid"):
             if key not in batch:

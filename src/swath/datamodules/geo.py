@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +11,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Sampler
 
 from swath.datasets import GeoDataset, stack_samples
+from swath.datasets.folder import NO_LABEL
 from swath.errors import ConfigError
 from swath.typing import Sample
 
@@ -126,15 +129,43 @@ class GeoDataModule(BaseDataModule):
         from swath.samplers import GridGeoSampler
 
         dataset = self._part(stage)
-        return self._loader(dataset, GridGeoSampler(dataset, self.patch_size, self.patch_size))
+        size = self.patch_size
+        shape = (size, size) if isinstance(size, int) else (size[0], size[1])
+        return self._loader(dataset, GridGeoSampler(dataset, size, size), shape)
 
-    def _loader(self, dataset: GeoDataset, sampler: Sampler[Any]) -> DataLoader[Sample]:
+    def _loader(
+        self, dataset: GeoDataset, sampler: Sampler[Any], shape: tuple[int, int] | None = None
+    ) -> DataLoader[Sample]:
         return DataLoader(
             dataset,
             batch_size=self.batch_size,
             sampler=sampler,
             num_workers=self.num_workers,
-            collate_fn=stack_samples,
+            collate_fn=stack_samples if shape is None else partial(stack_padded, shape=shape),
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
         )
+
+
+def stack_padded(samples: Sequence[Sample], shape: tuple[int, int]) -> Sample:
+    """Stack samples of which some are smaller than `shape`, as at the edges of a split's parts.
+
+    Such a sample is filled up to the right and below: images with 0, masks with `NO_LABEL`,
+    ``valid`` with False.
+    """
+    if all(sample["image"].shape[-2:] == shape for sample in samples):
+        return stack_samples(samples)
+    fills = {"image": 0.0, "mask": NO_LABEL, "valid": False}
+    padded = []
+    for sample in samples:
+        height, width = sample["image"].shape[-2:]
+        beyond = (0, shape[1] - width, 0, shape[0] - height)
+        padded.append(
+            {
+                key: torch.nn.functional.pad(value, beyond, value=fills[key])
+                if key in fills
+                else value
+                for key, value in sample.items()
+            }
+        )
+    return stack_samples(padded)

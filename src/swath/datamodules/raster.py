@@ -12,7 +12,7 @@ from swath.datamodules.geo import GeoDataModule
 from swath.datamodules.split import split_ground
 from swath.datasets import GeoDataset, IntersectionDataset
 from swath.datasets.discover import ImageLayout, discover_images, discover_labels
-from swath.datasets.folder import LabelFolder, LabelPolygons, SceneFolder
+from swath.datasets.folder import LabelFolder, SceneFolder
 from swath.errors import ConfigError
 from swath.typing import Sample
 
@@ -135,6 +135,8 @@ class RasterDataModule(GeoDataModule):
         if layout.kind == "raster":
             labels = LabelFolder(layout, images.crs, images.res)
         else:
+            from swath.datasets.polygons import LabelPolygons
+
             labels = LabelPolygons(
                 layout, images.crs, images.res, self.label_name, self.values or (), self.layer
             )

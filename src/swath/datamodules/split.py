@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import torch
 
-from swath.datasets import GeoDataset, roi_split, spatial_block_split
+from swath.datasets import GeoDataset
+from swath.datasets.splits import roi_split, spatial_block_split
 from swath.errors import ConfigError, SplitError
 
 __all__ = ["PARTS", "split_ground"]

@@ -16,7 +16,7 @@ from pyproj import CRS
 from swath.datamodules.columns import polygon_classes
 from swath.datasets import GeoDataset, IntersectionDataset
 from swath.datasets.discover import ImageLayout, LabelLayout, discover_images, discover_labels
-from swath.datasets.folder import NO_LABEL, LabelFolder, LabelPolygons, SceneFolder
+from swath.datasets.folder import NO_LABEL, LabelFolder, SceneFolder
 from swath.datasets.statistics import ChannelStatistics, LabelCounts, windows
 from swath.errors import NoOverlapError
 from swath.raster import RasterInfo, read_info
@@ -122,6 +122,8 @@ def survey(
     else:
         label_name, values = polygon_classes(truth.files, label_name)
         background = background or ("class" if len(values) == 1 else "ignore")
+        from swath.datasets.polygons import LabelPolygons
+
         target = LabelPolygons(truth, scenes.crs, scenes.res, label_name, values)
     check_overlap(scenes, target)
     pairs = IntersectionDataset(scenes, target, spatial_only=True)
@@ -189,11 +191,10 @@ def check_overlap(images: GeoDataset, labels: GeoDataset) -> None:
     import geopandas as gpd
     from pyproj import Geod
 
-    boxes = []
-    for dataset in (images, labels):
-        xmin, ymin, xmax, ymax = dataset.index.total_bounds
-        box = gpd.GeoSeries([shapely.box(xmin, ymin, xmax, ymax)], crs=dataset.index.crs)
-        boxes.append(box.to_crs(4326).iloc[0])
+    boxes = [
+        shapely.box(*gpd.GeoSeries(d.index.geometry.values, crs=d.crs).to_crs(4326).total_bounds)
+        for d in (images, labels)
+    ]
     a, b = (
         box.representative_point().coords[0] if box.intersects(boxes[1 - i]) else p.coords[0]
         for i, (box, p) in enumerate(zip(boxes, _nearest(*boxes), strict=True))

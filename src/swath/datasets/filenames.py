@@ -19,7 +19,7 @@ _YEAR = re.compile(r"(?<!\d)(?P<y>(?:19|20)\d\d)(?!\d)")
 
 _WORD_START, _WORD_END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 _COLOURS = (
-    "coastal|aerosol|blue|green|red|red_?edge_?[1-4]?|nir(?:08|09|_?[12])?|swir_?(?:[123]|16|22)?"
+    "coastal|aerosol|blue|green|red_?edge_?[1-4]?|red|nir(?:08|09|_?[12])?|swir_?(?:[123]|16|22)?"
     "|cirrus|pan|thermal|tir_?[12]?|lwir_?(?:1[12])?"
 )
 #: In the order of trust: the first that finds something names the band.

@@ -1,4 +1,4 @@
-"""Layers over folders that nobody wrote a class for: scenes, label rasters, label polygons."""
+"""Layers over folders that nobody wrote a class for: scenes and label rasters."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from pyproj import CRS
 
 from swath.datasets.discover import ImageLayout, LabelLayout
 from swath.datasets.raster import RasterDataset
-from swath.datasets.vector import VectorDataset
 from swath.errors import CRSError
 from swath.raster import read_info
 
-__all__ = ["LabelFolder", "LabelPolygons", "SceneFolder"]
+__all__ = ["NO_LABEL", "LabelFolder", "SceneFolder", "set_dates"]
 
 #: What a label is where no label file has data: no code of any product.
 NO_LABEL = -32768
@@ -52,11 +51,11 @@ class SceneFolder(RasterDataset):
             crs, res = _common_grid(files, crs, res)
         # 0 and not the files' nodata: 65535 or -32768 is a blow to any network at a scene's edge.
         super().__init__(files, CRS.from_user_input(crs), res, bands=names, fill_value=0)
-        _set_dates(self, dict(zip(files, (scene.date for scene in layout.scenes), strict=True)))
+        set_dates(self, dict(zip(files, (scene.date for scene in layout.scenes), strict=True)))
 
 
 class LabelFolder(RasterDataset):
-    """Label rasters as `discover_labels` found them; where there is none, the mask is `NO_LABEL`."""
+    """Label rasters as `discover_labels` found them; `NO_LABEL` where there is none."""
 
     is_image = False
 
@@ -64,34 +63,7 @@ class LabelFolder(RasterDataset):
         self, layout: LabelLayout, crs: Any, res: float | tuple[float, float] | None
     ) -> None:
         super().__init__(list(layout.files), crs, res, fill_value=NO_LABEL)
-        _set_dates(self, dict(zip(layout.files, layout.dates, strict=True)))
-
-
-class LabelPolygons(VectorDataset):
-    """Label polygons: 0 where there is none, else the place of the polygon's class in `values`,
-    counted from 1.
-
-    Args:
-        layout: What `discover_labels` found.
-        crs: Of queries.
-        res: Pixel size.
-        label_name: The column with the class; None makes all polygons one class.
-        values: The classes, as the column has them.
-        layer: Of files with several.
-    """
-
-    def __init__(
-        self,
-        layout: LabelLayout,
-        crs: Any,
-        res: float | tuple[float, float],
-        label_name: str | None = None,
-        values: Sequence[Any] = (),
-        layer: str | int | None = None,
-    ) -> None:
-        self._codes = {str(value): i + 1 for i, value in enumerate(values)}
-        super().__init__(list(layout.files), crs, res, label_name=label_name, layer=layer)
-        _set_dates(self, dict(zip(layout.files, layout.dates, strict=True)))
+        set_dates(self, dict(zip(layout.files, layout.dates, strict=True)))
 
 
 def _common_grid(files: Sequence[str], crs: Any, res: Any) -> tuple[CRS, Any]:
@@ -116,7 +88,7 @@ def _common_grid(files: Sequence[str], crs: Any, res: Any) -> tuple[CRS, Any]:
     return chosen, res
 
 
-def _set_dates(dataset: Any, dates: dict[str, _Date]) -> None:
+def set_dates(dataset: Any, dates: dict[str, _Date]) -> None:
     """Put the dates that the layout found (in folders too) into the index."""
     frame = dataset.index.copy()
     spans = [dates.get(path) or _ALWAYS for path in frame["filepath"]]
