@@ -116,14 +116,7 @@ def _decompress(data: NDArray[np.uint8], out: NDArray[np.uint8], compression: in
 def _unpredict(out: NDArray[Any], form: PieceFormat) -> None:
     if form.predictor == 3:
         # Bytes of a row are stored by significance, most significant first, in any file.
-        rows, columns, samples = out.shape
-        source = out.copy()
-        _codecs.floatpred_decode(
-            source.reshape(rows, columns * samples),
-            axis=-1,
-            dist=samples,
-            out=out.reshape(rows, columns * samples),
-        )
+        _codecs.floatpred_decode(out.copy(), axis=1, out=out)
         return
     if form.swapped:
         out.byteswap(inplace=True)
@@ -180,11 +173,12 @@ def _lerc(data: NDArray[np.uint8], form: PieceFormat) -> NDArray[Any]:
         raw = _codecs.zstd_decode(data)
     found, masks = _codecs.lerc_decode(raw, masks=True)
     if masks is None:
-        masks = np.ones(found.shape[-2:], bool)
-    if masks.ndim == 3 or (found.ndim == 3 and found.shape[:2] != masks.shape):
+        if found.ndim == 2 or found.shape[2] != form.samples - 1:
+            return found
+        masks = np.ones(found.shape[:2], bool)
+    if masks.ndim == 3:
         # Bands one after the other, as LERC keeps them when each has its own mask.
-        found = np.moveaxis(found, 0, -1)
-        masks = np.moveaxis(masks, 0, -1) if masks.ndim == 3 else masks
+        found, masks = np.moveaxis(found, 0, -1), np.moveaxis(masks, 0, -1)
     found = found.reshape(found.shape[0], found.shape[1], -1)
     masks = masks.reshape(masks.shape[0], masks.shape[1], -1)
     if found.dtype.kind == "f":

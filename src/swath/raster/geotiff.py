@@ -242,7 +242,8 @@ def band_metadata(
     text = directory.text(GDAL_METADATA) if GDAL_METADATA in directory else None
     for match in _ITEM.finditer(text or ""):
         about = {k: html.unescape(a or b) for k, a, b in _ATTRIBUTE.findall(match[1])}
-        value = html.unescape(match[2] or "")
+        # GDAL escapes values twice.
+        value = html.unescape(html.unescape(match[2] or ""))
         if "domain" in about or "name" not in about:
             continue
         sample = about.get("sample")
