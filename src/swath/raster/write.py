@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from swath import __version__
 from swath.errors import BandError, ConfigError, GridError, UnsupportedDataError, WriteError
 from swath.geometry import Grid
 from swath.raster.rawvrt import GDAL_TYPES, raw_vrt
@@ -313,7 +314,12 @@ class RasterWriter:
             descriptions=self._descriptions,
             colours=self._colours,
             classes=self._classes,
-            tags={"AREA_OR_POINT": "Area", **classes, **self._tags},
+            tags={
+                "AREA_OR_POINT": "Area",
+                "TIFFTAG_SOFTWARE": f"Swath {__version__}",
+                **classes,
+                **self._tags,
+            },
         )
 
     # -- the GeoTIFF ---------------------------------------------------------------------------
