@@ -151,7 +151,7 @@ def report(found: Survey, plan: Plan) -> str:
     ]
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in plan.shares.items())
     lines.append(
-        f"Split     {shares}; blocks of {plan.split['block_size']:g} units, no ground on two sides"
+        f"Split     {shares}; blocks of {plan.split['block_size']:g} m, no ground on two sides"
     )
     for name, missing in plan.absent.items():
         if missing:

@@ -151,8 +151,8 @@ def _is_own(logger: Any) -> bool:
     """Whether the logger is not of the user's choice, but nobody's or an earlier run's of ours."""
     if logger is None or isinstance(logger, bool):
         return logger is not False
-    options = getattr(logger, "init_args", None)
-    return bool(options) and options.get("name") == "" and "CSVLogger" in str(logger.class_path)
+    options = getattr(logger, "init_args", None) or {}
+    return options.get("name") == "" and "CSVLogger" in str(logger.class_path)
 
 
 def _free_version(folder: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import shapely
 
-from swath.datamodules.split import PARTS, split_ground
+from swath.datamodules.split import PARTS, metres_per_unit, split_ground
 from swath.datamodules.survey import Survey
 from swath.errors import SplitError
 
@@ -46,14 +46,13 @@ def make_plan(found: Survey, seed: int = 0) -> Plan:
     """
     columns, rows = found.extent
     ground = math.sqrt(found.area * 1e6)
-    metres = found.res[0] * found.crs.axis_info[0].unit_conversion_factor
-    if found.crs.is_geographic:
-        metres *= 6_378_137.0
+    metres = max(found.res) * metres_per_unit(found.pairs)
     side = min(max(columns, rows), int(1.3 * ground / metres))
     patch = next((p for p in (256, 128, 64) if side >= 8 * p), 32)
     best: tuple[float, dict[str, Any], dict[str, Counter[int]]] | None = None
-    for blocks in (2.0, 1.5, 1.0):
-        block = blocks * patch * max(found.res)
+    # A little more than whole patches: a block must hold one in spite of the map's distortion.
+    for blocks in (2.05, 1.55, 1.05):
+        block = blocks * patch * metres
         for k in range(TRIES):
             split = {
                 "method": "blocks", "fractions": FRACTIONS,

@@ -46,7 +46,7 @@ class RasterDataModule(GeoDataModule):
         length: Patches in an epoch; by default as many as cover the ground once.
         num_workers: Processes that read.
         split: ``{"method": "blocks", "fractions": [train, val, test], "block_size": …, "buffer":
-            …, "seed": …}`` (in units of `crs`; no ground on two sides), ``{"method": "rois",
+            …, "seed": …}`` (in metres; no ground on two sides), ``{"method": "rois",
             "train": FILE, "val": FILE, "test": FILE}`` (polygons), or ``{"method": "time",
             "val": DATE, "test": DATE}`` (what is later goes to the later part).
         augment: Flip and turn training patches at random.

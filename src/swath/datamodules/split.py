@@ -12,7 +12,7 @@ from swath.datasets import GeoDataset
 from swath.datasets.splits import roi_split, spatial_block_split
 from swath.errors import ConfigError, SplitError
 
-__all__ = ["PARTS", "split_ground"]
+__all__ = ["PARTS", "metres_per_unit", "split_ground"]
 
 PARTS = ("train", "val", "test")
 _OPTIONS = {
@@ -62,12 +62,28 @@ def _blocks(dataset: GeoDataset, options: dict[str, Any], seed: int) -> list[Geo
     if len(fractions) != len(PARTS):
         raise ConfigError(f"split.fractions is {fractions}: expected three, {', '.join(PARTS)}")
     x, y, _ = dataset.bounds
-    side = options.get("block_size") or max(x.stop - x.start, y.stop - y.start) / 8
+    extent = max(x.stop - x.start, y.stop - y.start) * metres_per_unit(dataset)
+    side = options.get("block_size") or extent / 8
     return list(
         spatial_block_split(
             dataset, fractions, float(side), buffer=options.get("buffer", 0.0), generator=generator
         )
     )
+
+
+def metres_per_unit(dataset: GeoDataset) -> float:
+    """Metres on the ground that one unit of a dataset's CRS is, in the dataset's middle."""
+    from pyproj import Geod, Transformer
+
+    x, y, _ = dataset.bounds
+    dx, dy = (x.stop - x.start) / 1000, (y.stop - y.start) / 1000
+    cx, cy = (x.start + x.stop) / 2, (y.start + y.stop) / 2
+    to_lonlat = Transformer.from_crs(dataset.crs, 4326, always_xy=True)
+    lon, lat = to_lonlat.transform([cx, cx + dx, cx], [cy, cy, cy + dy])
+    geod = Geod(ellps="WGS84")
+    east = geod.inv(lon[0], lat[0], lon[1], lat[1])[2] / dx
+    north = geod.inv(lon[0], lat[0], lon[2], lat[2])[2] / dy
+    return float((east * north) ** 0.5)
 
 
 def _rois(dataset: GeoDataset, options: dict[str, Any]) -> list[GeoDataset]:
