@@ -28,11 +28,11 @@ _MOST_VERTICES = 20_000  # along the longer side of a shape
 _LON_LAT = CRS.from_user_input("OGC:CRS84")
 
 
-def without_defects(shapes: NDArray[Any], where: str) -> NDArray[Any]:
+def without_defects(shapes: NDArray[Any], where: str, level: int = logging.WARNING) -> NDArray[Any]:
     """Shapes with the invalid ones repaired (counted and logged); None and empty ones are None.
 
     A repaired polygon keeps its areas: the lines and points that a repair may leave behind are
-    dropped.
+    dropped. `level` is that of the log's entry.
     """
     shapes = np.array(shapes, dtype=object, copy=True)
     blank = shapely.is_missing(shapes) | shapely.is_empty(shapes)
@@ -44,7 +44,8 @@ def without_defects(shapes: NDArray[Any], where: str) -> NDArray[Any]:
         shapes[bad] = [
             _of_dimension(shape, int(kind)) for shape, kind in zip(mended, kinds, strict=True)
         ]
-        log.warning(
+        log.log(
+            level,
             "%s: %d of %d features were invalid (self-crossing rings and the like) and have been "
             "repaired", where, int(bad.sum()), len(shapes),
         )  # fmt: skip
@@ -61,7 +62,12 @@ def _of_dimension(shape: Any, dimension: int) -> Any:
 
 
 def reproject(
-    shapes: NDArray[Any], source: CRS, target: CRS, tolerance: float, where: str = "features"
+    shapes: NDArray[Any],
+    source: CRS,
+    target: CRS,
+    tolerance: float,
+    where: str = "features",
+    level: int = logging.WARNING,
 ) -> NDArray[Any]:
     """Shapes in another CRS.
 
@@ -71,6 +77,7 @@ def reproject(
         target: The CRS wanted.
         tolerance: How far, in units of `target`, an edge may lie from the true one.
         where: Names the shapes in messages.
+        level: Of the log's entries.
 
     Returns:
         As many geometries. Those that cross the antimeridian are cut there where `target` has its
@@ -87,11 +94,11 @@ def reproject(
     moved, whole = _move_flat(shapes[some], source, target, tolerance)
     if not whole.all():
         moved[~whole] = _cut_and_move(
-            shapes[some][~whole], source, target, tolerance, where, len(shapes)
+            shapes[some][~whole], source, target, tolerance, where, len(shapes), level
         )
     shapes[some] = moved
     # Rounding may make two edges of a sliver cross.
-    return without_defects(shapes, f"{where}, reprojected")
+    return without_defects(shapes, f"{where}, reprojected", level)
 
 
 def _move(
@@ -171,7 +178,13 @@ def _pieces(
 
 
 def _cut_and_move(
-    shapes: NDArray[Any], source: CRS, target: CRS, tolerance: float, where: str, total: int
+    shapes: NDArray[Any],
+    source: CRS,
+    target: CRS,
+    tolerance: float,
+    where: str,
+    total: int,
+    level: int,
 ) -> NDArray[Any]:
     """Shapes that do not come through whole: cut at the antimeridian and to the CRS's area."""
     globe = _lon_lat(shapes, source)
@@ -192,7 +205,8 @@ def _cut_and_move(
         left = ~shapely.is_empty(cut)
         out[rest[left]], whole[rest[left]] = _move(cut[left], _LON_LAT, target, tolerance)
         whole[rest[~left]] = True
-        log.warning(
+        log.log(
+            level,
             "%s: %d of %d features reach beyond where %s is defined and have been cut to its "
             "area of use; %d of them lie outside of it altogether",
             where, len(rest), total, target.to_string(), int((~left).sum()),

@@ -46,14 +46,12 @@ class Features:
         attributes: N rows: the columns asked for.
         tree: Finds the shapes whose boxes touch a box.
         nbytes: About how much memory this takes.
-        memo: For whoever uses the features: what they computed of them, freed together.
     """
 
     shapes: NDArray[Any]
     attributes: DataFrame
     tree: shapely.STRtree = field(init=False)
     nbytes: int = field(init=False)
-    memo: dict[Any, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.tree = shapely.STRtree(self.shapes)
@@ -80,9 +78,11 @@ def load_features(
     frame = read_features(info.path, info.layer, columns=columns, bounds=bounds)
     where = f"{info.path} (layer {info.layer!r})"
     shapes = np.asarray(frame.geometry.values, dtype=object)
-    shapes = without_defects(shapely.force_2d(shapes), where)
+    # Windows are read again and again: what is wrong with a file is no news then.
+    level = logging.WARNING if bounds is None else logging.DEBUG
+    shapes = without_defects(shapely.force_2d(shapes), where, level)
     if not same_crs(own, crs):
-        shapes = reproject(shapes, own, crs, tolerance, where)
+        shapes = reproject(shapes, own, crs, tolerance, where, level)
     table = frame.drop(columns=frame.geometry.name)
     some = ~shapely.is_missing(shapes)
     if not some.all() and bounds is None:
