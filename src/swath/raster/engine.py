@@ -25,8 +25,10 @@ from swath.errors import ConfigError
 from swath.geometry.mapping import Mapping, map_grids
 from swath.geometry.transform import same_crs
 from swath.raster import kernels
+from swath.raster.lanes import bilinear_lanes, count_equal, stage_lanes
 from swath.raster.planning import aligned_copy, compose
 from swath.raster.scene import BandGroup, Scene
+from swath.raster.simd import LANES
 from swath.raster.staging import count_nan, mark_nodata, stage_mask, stage_native
 
 __all__ = ["Resampling", "Target", "get_num_threads", "read_scenes", "set_num_threads"]
@@ -233,9 +235,9 @@ def _read_group(
     channel_fills = fills[group.channels]
     if plan.empty(size.width, size.height):
         return
-    if plan.aligned(_ALIGNED) and not group.masked and group.gain is None:
-        if aligned_copy(group, level, plan, out, filled, channel_fills):
-            return
+    copyable = plan.aligned(_ALIGNED) and not group.masked and group.gain is None
+    if copyable and aligned_copy(group, level, plan, out, filled, channel_fills):
+        return
     wide_x = plan.scale_x if plan.scale_x > _WIDEN else 1.0
     wide_y = plan.scale_y if plan.scale_y > _WIDEN else 1.0
     reach = {"nearest": 0.0, "bilinear": 1.0, "cubic": 2.0}.get(resampling, 0.5)
@@ -269,26 +271,70 @@ def _read_group(
                 plan.scale_x, plan.scale_y, *tail,
             )  # fmt: skip
         return
+    narrow = resampling == "bilinear" and wide_x == wide_y == 1.0
+    whole = plan.inside(size.width, size.height) and not filled.any()
+    if narrow and whole and mask is None and lanes_fit(group):
+        verdict = _bilinear_lanes(group, place, (h, w), (plan.blocks, px, py, exact), out)
+        if verdict != "mixed":
+            filled[:] = verdict == "valid"
+            return
     window = _scratch("window", shape, np.float32)
     invalid = _stage(group, place, window, mask)
-    del keep
     if invalid == window.size:
         return
+    where = (window, plan.blocks, px, py, exact)
     if resampling == "average":
-        kernels.average(
-            window, plan.blocks, px, py, exact, limits,
-            plan.scale_x, plan.scale_y, channel_fills, out, filled,
-        )  # fmt: skip
-        return
-    plain = resampling == "bilinear" and wide_x == wide_y == 1.0 and invalid == 0
-    if plain and plan.inside(size.width, size.height) and not filled.any():
-        kernels.bilinear(window, plan.blocks, px, py, exact, out)
+        kernels.average(*where, limits, plan.scale_x, plan.scale_y, channel_fills, out, filled)
+    elif narrow and whole and invalid == 0:
+        kernels.bilinear(*where, out)
         filled[:] = 1
-        return
-    kernels.convolve(
-        window, plan.blocks, px, py, exact, limits,
-        wide_x, wide_y, resampling == "cubic", channel_fills, out, filled,
-    )  # fmt: skip
+    elif narrow:
+        kernels.bilinear_masked(*where, limits, channel_fills, out, filled)
+    else:
+        cubic = resampling == "cubic"
+        kernels.convolve(*where, limits, wide_x, wide_y, cubic, channel_fills, out, filled)
+
+
+def lanes_fit(group: BandGroup) -> bool:
+    """Whether a group's bands can go side by side: enough of them, one nodata value for all."""
+    if len(group.bands) < 2 or group.like.dtype.itemsize > 4:
+        return False
+    return not group.any_nodata or bool(
+        group.has_nodata.all() and (group.native_nodata == group.native_nodata[0]).all()
+    )
+
+
+def _bilinear_lanes(
+    group: BandGroup,
+    place: tuple[Any, ...],
+    shape: tuple[int, int],
+    mapping: tuple[Any, ...],
+    out: NDArray[Any],
+) -> str:
+    """Interpolate eight bands at a time if all samples of the window are valid.
+
+    Returns ``valid``, ``invalid`` (not a single valid sample) or ``mixed`` (nothing that could be
+    used was written).
+    """
+    dtype = group.like.dtype
+    check = group.any_nodata or group.is_float
+    for first in range(0, len(group.bands), LANES):
+        last = min(first + LANES, len(group.bands))
+        window = _scratch("lanes", (*shape, LANES), dtype)
+        if not stage_lanes(place[0][first:last], *place[1:], group.like, window):
+            return "mixed"
+        if check:
+            bad = group.native_nodata[0] if group.any_nodata else dtype.type(np.nan)
+            count = count_equal(window.reshape(-1), bad)
+            if count == window.size and len(group.bands) <= LANES:
+                return "invalid"
+            if count:
+                return "mixed"
+        bilinear_lanes(window, *mapping, out[first:last])
+    if group.gain is not None:
+        out *= group.gain[:, :1, None]
+        out += group.gain[:, 1:, None]
+    return "valid"
 
 
 _NO_MASK = np.empty((0, 0), np.uint8)

@@ -17,11 +17,19 @@ import math
 import numpy as np
 from numba import njit
 
-__all__ = ["average", "bilinear", "convolve", "mode", "nearest"]
+__all__ = [
+    "average",
+    "bilinear",
+    "bilinear_masked",
+    "convolve",
+    "coordinates",
+    "mode",
+    "nearest",
+]
 
 
 @njit(nogil=True, cache=True)
-def _coordinates(r, blocks, px, py, exact, xs, ys, at_row, at_column):
+def coordinates(r, blocks, px, py, exact, xs, ys, at_row, at_column):
     """Coordinates of row `r`, evaluated at (r + at_row, c + at_column) for every column c."""
     if exact.shape[0] > 0:
         for c in range(xs.shape[0]):
@@ -66,7 +74,7 @@ def bilinear(window, blocks, px, py, exact, out):
     at = np.empty(width, np.int32)
     fx, fy = np.empty(width, np.float32), np.empty(width, np.float32)
     for r in range(height):
-        _coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+        coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
         for c in range(width):
             x, y = xs[c] - 0.5, ys[c] - 0.5
             xi, yi = np.int32(x), np.int32(y)
@@ -81,52 +89,6 @@ def bilinear(window, blocks, px, py, exact, out):
                 k += np.uint32(stride)
                 lower = s[k] + fx[c] * (s[k + 1] - s[k])
                 line[c] = upper + fy[c] * (lower - upper)
-
-
-@njit(nogil=True, cache=True)
-def nearest(window, valid, blocks, px, py, exact, limits, nodata, has_nodata, fills, out, filled):
-    """Nearest neighbour, from any dtype to any dtype, where `filled` is 0.
-
-    Args:
-        window: (B, h, w) of the file's dtype.
-        valid: (h, w) uint8, 0 where a mask says invalid; or of size 0 where there is none.
-        limits: (4,) float64: x from, x to, y from, y to of the image inside the window.
-        nodata, has_nodata: (B,) nodata of each band, and whether it has one.
-        fills: (B,) values for bands that are invalid where others are valid.
-        out: (B, H, W). filled: (H, W) uint8, set to 1 where something was read.
-    """
-    bands, height, width = out.shape
-    xs, ys = np.empty(width), np.empty(width)
-    masked = valid.size > 0
-    checked = masked
-    for b in range(bands):
-        checked = checked or has_nodata[b]
-    for r in range(height):
-        _coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
-        for c in range(width):
-            if filled[r, c]:
-                continue
-            x, y = xs[c], ys[c]
-            if not (limits[0] <= x < limits[1] and limits[2] <= y < limits[3]):
-                continue
-            xi, yi = int(x), int(y)
-            if not checked:
-                for b in range(bands):
-                    out[b, r, c] = window[b, yi, xi]
-                filled[r, c] = 1
-                continue
-            if masked and valid[yi, xi] == 0:
-                continue
-            good = 0
-            for b in range(bands):
-                v = window[b, yi, xi]
-                if (has_nodata[b] and v == nodata[b]) or v != v:
-                    out[b, r, c] = fills[b]
-                else:
-                    out[b, r, c] = v
-                    good += 1
-            if good:
-                filled[r, c] = 1
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -156,6 +118,135 @@ def _weights(position, radius, scale, cubic, weights):
 
 
 @njit(nogil=True, cache=True)
+def _sum(window, b, centre, first_x, nx, first_y, ny, limits, cubic, wx, wy):
+    """One sample from the valid pixels under its weights."""
+    x0, x1 = max(first_x, int(limits[0])), min(first_x + nx, int(limits[1]))
+    y0, y1 = max(first_y, int(limits[2])), min(first_y + ny, int(limits[3]))
+    total, weight, partial = 0.0, 0.0, False
+    for j in range(y0, y1):
+        for i in range(x0, x1):
+            v = window[b, j, i]
+            if v == v:
+                w = wy[j - first_y] * wx[i - first_x]
+                total += w * v
+                weight += w
+            else:
+                partial = True
+    if weight < 1e-6 or (cubic and partial and weight < 0.25):
+        return centre  # negative lobes left next to nothing to divide by
+    return total / weight
+
+
+@njit(nogil=True, cache=True)
+def bilinear_masked(window, blocks, px, py, exact, limits, fills, out, filled):
+    """Bilinear where samples may be invalid, pixels lie outside, or only holes are to be filled.
+
+    A row is interpolated as if all were well; what touched an invalid neighbour came out as not a
+    number and is done again with the valid neighbours alone. Arguments as for `convolve`.
+    """
+    bands, height, width = out.shape
+    rows, stride = window.shape[1], window.shape[2]
+    flat = window.reshape(bands, rows * stride)
+    xs, ys = np.empty(width), np.empty(width)
+    at = np.empty(width, np.int32)
+    fx, fy = np.empty(width, np.float32), np.empty(width, np.float32)
+    values = np.empty((bands, width), np.float32)
+    todo = np.empty(width, np.bool_)
+    wx, wy = np.empty(4), np.empty(4)
+    for r in range(height):
+        coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+        some = False
+        for c in range(width):
+            x, y = xs[c], ys[c]
+            ok = limits[0] <= x < limits[1] and limits[2] <= y < limits[3] and filled[r, c] == 0
+            todo[c] = ok
+            some = some or ok
+            if not ok:
+                x, y = 1.0, 1.0
+            xi = min(max(int(x - 0.5), 0), stride - 2)
+            yi = min(max(int(y - 0.5), 0), rows - 2)
+            at[c] = yi * stride + xi
+            fx[c] = x - 0.5 - xi
+            fy[c] = y - 0.5 - yi
+        if not some:
+            continue
+        for b in range(bands):
+            s, line = flat[b], values[b]
+            for c in range(width):
+                k = np.uint32(at[c])
+                upper = s[k] + fx[c] * (s[k + 1] - s[k])
+                k += np.uint32(stride)
+                lower = s[k] + fx[c] * (s[k + 1] - s[k])
+                line[c] = upper + fy[c] * (lower - upper)
+        for c in range(width):
+            if not todo[c]:
+                continue
+            good = 0
+            for b in range(bands):
+                if values[b, c] == values[b, c]:
+                    good += 1
+                    continue
+                centre = window[b, int(ys[c]), int(xs[c])]
+                if centre == centre:
+                    x0, nx = _weights(xs[c] - 0.5, 1.0, 1.0, False, wx)
+                    y0, ny = _weights(ys[c] - 0.5, 1.0, 1.0, False, wy)
+                    values[b, c] = _sum(window, b, centre, x0, nx, y0, ny, limits, False, wx, wy)
+                    good += 1
+                else:
+                    values[b, c] = fills[b]
+            if good:
+                filled[r, c] = 1
+                for b in range(bands):
+                    out[b, r, c] = values[b, c]
+
+
+@njit(nogil=True, cache=True)
+def nearest(window, valid, blocks, px, py, exact, limits, nodata, has_nodata, fills, out, filled):
+    """Nearest neighbour, from any dtype to any dtype, where `filled` is 0.
+
+    Args:
+        window: (B, h, w) of the file's dtype.
+        valid: (h, w) uint8, 0 where a mask says invalid; or of size 0 where there is none.
+        limits: (4,) float64: x from, x to, y from, y to of the image inside the window.
+        nodata, has_nodata: (B,) nodata of each band, and whether it has one.
+        fills: (B,) values for bands that are invalid where others are valid.
+        out: (B, H, W). filled: (H, W) uint8, set to 1 where something was read.
+    """
+    bands, height, width = out.shape
+    xs, ys = np.empty(width), np.empty(width)
+    masked = valid.size > 0
+    checked = masked
+    for b in range(bands):
+        checked = checked or has_nodata[b]
+    for r in range(height):
+        coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+        for c in range(width):
+            if filled[r, c]:
+                continue
+            x, y = xs[c], ys[c]
+            if not (limits[0] <= x < limits[1] and limits[2] <= y < limits[3]):
+                continue
+            xi, yi = int(x), int(y)
+            if not checked:
+                for b in range(bands):
+                    out[b, r, c] = window[b, yi, xi]
+                filled[r, c] = 1
+                continue
+            if masked and valid[yi, xi] == 0:
+                continue
+            good = 0
+            for b in range(bands):
+                v = window[b, yi, xi]
+                if (has_nodata[b] and v == nodata[b]) or v != v:
+                    out[b, r, c] = fills[b]
+                else:
+                    out[b, r, c] = v
+                    good += 1
+            if good:
+                filled[r, c] = 1
+
+
+@njit(nogil=True, cache=True)
 def convolve(window, blocks, px, py, exact, limits, scale_x, scale_y, cubic, fills, out, filled):
     """Bilinear or cubic for every case: invalid samples, edges, holes to fill, coarser queries.
 
@@ -171,14 +262,11 @@ def convolve(window, blocks, px, py, exact, limits, scale_x, scale_y, cubic, fil
     """
     bands, height, width = out.shape
     base = 2.0 if cubic else 1.0
-    radius_x, radius_y = base * scale_x, base * scale_y
-    wx = np.empty(2 * int(math.ceil(radius_x)) + 2)
-    wy = np.empty(2 * int(math.ceil(radius_y)) + 2)
+    wx = np.empty(2 * int(math.ceil(base * scale_x)) + 2)
+    wy = np.empty(2 * int(math.ceil(base * scale_y)) + 2)
     xs, ys = np.empty(width), np.empty(width)
-    x_low, x_high = int(limits[0]), int(limits[1])
-    y_low, y_high = int(limits[2]), int(limits[3])
     for r in range(height):
-        _coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+        coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
         for c in range(width):
             if filled[r, c]:
                 continue
@@ -186,32 +274,18 @@ def convolve(window, blocks, px, py, exact, limits, scale_x, scale_y, cubic, fil
             if not (limits[0] <= x < limits[1] and limits[2] <= y < limits[3]):
                 continue
             xi, yi = int(x), int(y)
+            first_x, nx = _weights(x - 0.5, base * scale_x, 1.0 / scale_x, cubic, wx)
+            first_y, ny = _weights(y - 0.5, base * scale_y, 1.0 / scale_y, cubic, wy)
             good = 0
-            first_x, nx = _weights(x - 0.5, radius_x, 1.0 / scale_x, cubic, wx)
-            first_y, ny = _weights(y - 0.5, radius_y, 1.0 / scale_y, cubic, wy)
-            x0, x1 = max(first_x, x_low), min(first_x + nx, x_high)
-            y0, y1 = max(first_y, y_low), min(first_y + ny, y_high)
             for b in range(bands):
                 centre = window[b, yi, xi]
-                if centre != centre:
-                    out[b, r, c] = fills[b]
-                    continue
-                total, weight, partial = 0.0, 0.0, False
-                for j in range(y0, y1):
-                    for i in range(x0, x1):
-                        v = window[b, j, i]
-                        if v == v:
-                            w = wy[j - first_y] * wx[i - first_x]
-                            total += w * v
-                            weight += w
-                        else:
-                            partial = True
-                if weight < 1e-6 or (cubic and partial and weight < 0.25):
-                    # negative lobes left next to nothing to divide by
-                    out[b, r, c] = centre
+                if centre == centre:
+                    out[b, r, c] = _sum(
+                        window, b, centre, first_x, nx, first_y, ny, limits, cubic, wx, wy
+                    )
+                    good += 1
                 else:
-                    out[b, r, c] = total / weight
-                good += 1
+                    out[b, r, c] = fills[b]
             if good:
                 filled[r, c] = 1
 
@@ -220,14 +294,14 @@ def convolve(window, blocks, px, py, exact, limits, scale_x, scale_y, cubic, fil
 def _corner_lines(r, blocks, px, py, exact, half_x, half_y, xs, ys, left, right):
     """Boxes (2, W) of low and high corners of the footprints of row r."""
     width = xs.shape[0]
-    _coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+    coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
     for c in range(width):
         left[0, c], right[0, c] = xs[c] - half_x, xs[c] + half_x
         left[1, c], right[1, c] = ys[c] - half_y, ys[c] + half_y
     if exact.shape[0] > 0:
         return
     for corner in range(4):
-        _coordinates(r, blocks, px, py, exact, xs, ys, corner // 2, corner % 2)
+        coordinates(r, blocks, px, py, exact, xs, ys, corner // 2, corner % 2)
         for c in range(width):
             if corner == 0:
                 left[0, c] = right[0, c] = xs[c]

@@ -214,6 +214,8 @@ def aligned_copy(
         return True
     if group.any_nodata and out.dtype.kind == "f" and not group.float_exact:
         return False
+    if group.is_float and out.dtype.kind != "f":
+        return False
     place, block = filled[r0:r1, c0:c1], out[:, r0:r1, c0:c1]
     if place.any():
         return False

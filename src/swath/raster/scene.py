@@ -174,7 +174,7 @@ class Scene:
 
     @property
     def middle(self) -> float:
-        """x coordinate (longitude, in a geographic CRS) of the middle of the scene."""
+        """X coordinate (longitude, in a geographic CRS) of the middle of the scene."""
         xmin, _, xmax, _ = Grid(
             self.crs,
             self.groups[0].info.transform,

@@ -9,38 +9,26 @@ weights of the pixels that exist.
 # Compiled code: Numba infers the types of what happens inside these functions.
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
+
+from swath.raster.simd import LANES, convert_eight, convert_one
 
 __all__ = ["count_nan", "mark_nodata", "settle", "stage_mask", "stage_native"]
 
 
-@intrinsic
-def _pointer(typingctx: Any, address: Any, like: Any) -> Any:
-    """The address as a pointer to elements of the dtype of the array `like`."""
-    pointer = types.CPointer(like.dtype)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = context.get_value_type(pointer)
-        return builder.inttoptr(builder.bitcast(args[0], ir.IntType(64)), kind)
-
-    return pointer(types.uint64, like), codegen
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _copy_run(address, elements, like, run):
-    # Slices and zero-based loops: without a sign to check, the compiler makes vectors of them.
-    p = _pointer(address, like)
-    if elements == 1:
-        for x in range(run.shape[0]):
-            run[x] = p[x]
-    else:
-        for x in range(run.shape[0]):
-            run[x] = p[x * elements]
+@njit(nogil=True, cache=True)
+def _copy_run(source, step, target, n, like, out):
+    """`n` elements from an address, `step` bytes apart, to an address, side by side."""
+    size, wide = like.itemsize, out.itemsize
+    x = 0
+    if step == size:
+        while x + LANES <= n:
+            convert_eight(source + x * size, target + x * wide, like, out)
+            x += LANES
+    while x < n:
+        convert_one(source + x * step, target + x * wide, like, out)
+        x += 1
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -63,26 +51,27 @@ def stage_native(
 
     `table` (B, rows, columns) uint64 holds tile addresses from tile (ty0, tx0) on, 0 for a tile
     that is absent from the file and then reads as `absent[band]`. `like` is an empty array of the
-    file's dtype. The window must share at least one row and one column with the image.
+    file's dtype; rows of `out` are contiguous. The window must share at least one row and one column with the image.
     """
     bands, h, w = out.shape
     c_from, c_to = max(left, 0), min(left + w, image_w)
     r_from, r_to = max(top, 0), min(top + h, image_h)
-    elements = col_stride // like.itemsize
+    base, plane, line = out.ctypes.data, out.strides[0], out.strides[1]
     for b in range(bands):
         for ty in range(r_from // tile_h, (r_to - 1) // tile_h + 1):
             r0, r1 = max(ty * tile_h, r_from), min((ty + 1) * tile_h, r_to)
             for tx in range(c_from // tile_w, (c_to - 1) // tile_w + 1):
                 c0, c1 = max(tx * tile_w, c_from), min((tx + 1) * tile_w, c_to)
-                address = table[b, ty - ty0, tx - tx0]
-                block = out[b, r0 - top : r1 - top, c0 - left : c1 - left]
+                address = np.int64(table[b, ty - ty0, tx - tx0])
                 if address == 0:
-                    block[:] = absent[b]
+                    out[b, r0 - top : r1 - top, c0 - left : c1 - left] = absent[b]
                     continue
-                offset = (r0 - ty * tile_h) * row_stride + (c0 - tx * tile_w) * col_stride
-                for y in range(block.shape[0]):
-                    start = address + np.uint64(offset + y * row_stride)
-                    _copy_run(start, elements, like, block[y])
+                source = address + (r0 - ty * tile_h) * row_stride + (c0 - tx * tile_w) * col_stride
+                target = base + b * plane + (r0 - top) * line + (c0 - left) * out.itemsize
+                for y in range(r1 - r0):
+                    _copy_run(
+                        source + y * row_stride, col_stride, target + y * line, c1 - c0, like, out
+                    )
         inside = out[b, r_from - top : r_to - top]
         if c_to - c_from < w:
             for y in range(inside.shape[0]):
