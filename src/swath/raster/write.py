@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from math import prod
-from pathlib import Path as LocalPath
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -362,14 +363,21 @@ class RasterWriter:
         self._scratch.publish("raster.tif", place)  # the raster itself comes last
 
     def _failure(self, error: BaseException) -> WriteError:
-        place = LocalPath(self._scratch.target)
-        size = self.count * prod(self.grid.shape) * self.dtype.itemsize
-        number = getattr(error, "errno", None)
+        place = self._scratch.target
+        need = 2.5 * self.count * prod(self.grid.shape) * self.dtype.itemsize
+        number = error.errno if isinstance(error, OSError) and error.errno else errno.EIO
+        reason = getattr(error, "strerror", None) or str(error)
+        # GDAL tells what it could not do, not why; and it has removed some of its files by now.
+        with contextlib.suppress(OSError):
+            free = shutil.disk_usage(place.parent).free
+            if number == errno.EIO and free < need:
+                number = errno.ENOSPC
+                reason = f"{os.strerror(number)}: only {free / 1e6:,.0f} MB are free; {reason}"
         return WriteError(
-            number if isinstance(number, int) else errno.EIO,
-            f"could not be written ({getattr(error, 'strerror', None) or error}); nothing is left "
-            f"of it. It needs about {2.5 * size / 1e6:,.0f} MB free in {place.parent} while it is "
-            "made: free some room there or choose another place",
+            number,
+            f"could not be written ({reason}); nothing is left of it. It needs up to "
+            f"{need / 1e6:,.0f} MB free in {place.parent} while it is made: free some room there "
+            "or choose another place",
             str(place),
         )
 
