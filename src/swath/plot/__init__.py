@@ -16,6 +16,8 @@ from swath.plot.image import (
 )
 from swath.plot.maps import map_figure
 from swath.plot.panel import sample_panel
+from swath.plot.samplers import plot_patches
+from swath.plot.splits import plot_split
 
 __all__ = [
     "as_array",
@@ -26,6 +28,8 @@ __all__ = [
     "default_colours",
     "map_figure",
     "new_figure",
+    "plot_patches",
+    "plot_split",
     "rgb",
     "sample_panel",
     "save_figure",

@@ -137,7 +137,7 @@ class Windows:
                 np.full(len(number), _scaled(hard, self.res), dtype=object),
                 np.full(len(number), _scaled(soft, self.res), dtype=object),
                 np.full(len(number), min_valid * float(self.extent[a].prod()) * (1 - 1e-9)),
-                *pixels.T, inside=rule,
+                pixels, rule,
             )  # fmt: skip
             parts.append(number[good])
         return np.concatenate(parts)

@@ -112,10 +112,10 @@ class Placement:
         return np.minimum(i, i1), np.minimum(j, j1)
 
     def _good(self, which: NDArray[np.intp], i: Ints, j: Ints) -> NDArray[np.bool_]:
+        windows = np.stack([i, j, i + self.w, j + self.h], axis=1).astype(np.float64)
         return allowed(
-            self._hard[which], self._soft[which], self._need[which],
-            i.astype(float), j.astype(float), i + self.w, j + self.h, self._inside,
-        )  # fmt: skip
+            self._hard[which], self._soft[which], self._need[which], windows, self._inside
+        )
 
     # ---- planning ----------------------------------------------------------------------------
 

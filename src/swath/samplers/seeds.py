@@ -22,6 +22,8 @@ AnyGenerator: TypeAlias = (
     | None
 )
 
+_SEEDS = (int, np.integer, np.random.Generator, np.random.BitGenerator, np.random.SeedSequence)
+
 
 class SeedSource:
     """Draws seeds from a generator.
@@ -46,14 +48,7 @@ class SeedSource:
             self._torch = generator
         elif isinstance(generator, np.random.RandomState):
             self._numpy = generator
-        elif isinstance(
-            generator,
-            int
-            | np.integer
-            | np.random.Generator
-            | np.random.BitGenerator
-            | np.random.SeedSequence,
-        ):
+        elif isinstance(generator, _SEEDS):
             self._numpy = np.random.default_rng(generator)
         else:
             raise ConfigError(

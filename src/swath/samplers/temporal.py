@@ -214,7 +214,7 @@ class _Periods(TemporalSampler):
                 ]
             )
         )
-        found = pd.PeriodIndex.from_ordinals(ordinals, freq=self.freq)
+        found = pd.PeriodIndex.from_ordinals(ordinals, freq=self.freq)  # type: ignore[attr-defined]
         begin, end = _nanoseconds(found.start_time), _nanoseconds(found.end_time)
         # Whole microseconds: seconds as float64 hold no more.
         return np.stack([begin, end - end % _MICRO], axis=1)
@@ -375,6 +375,6 @@ def _nanoseconds(stamps: pd.DatetimeIndex) -> Times:
 
 def _duration(delta: pd.Timedelta, name: str) -> int:
     value = pd.Timedelta(delta)
-    if value is pd.NaT or not value > pd.Timedelta(0):
+    if not value > pd.Timedelta(0):  # NaT is not either
         raise ConfigError(f"{name} is {delta!r}; expected a duration above 0")
     return int(value.as_unit("ns").value)

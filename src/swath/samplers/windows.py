@@ -29,10 +29,7 @@ def allowed(
     hard: NDArray[Any],
     soft: NDArray[Any],
     need: Floats,
-    x0: Floats,
-    y0: Floats,
-    x1: Floats,
-    y1: Floats,
+    windows: Floats,
     inside: Rule,
 ) -> NDArray[np.bool_]:
     """Whether windows (n,) satisfy a rule with one polygon and have ground on another.
@@ -42,10 +39,11 @@ def allowed(
         soft: Footprints, or None.
         need: Least area of the window on the footprint, in the windows' squared units: inf for
             all of it, 0 for any.
-        x0: Left sides; y0, x1 and y1 likewise.
+        windows: (n, 4) least x and y, greatest x and y.
         inside: The rule.
     """
     t = TOLERANCE
+    x0, y0, x1, y1 = windows.T
     boxes = shapely.box(x0 + t, y0 + t, x1 - t, y1 - t)
     good = np.ones(len(boxes), bool)
     held = shapely.is_geometry(hard)
