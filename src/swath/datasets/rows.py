@@ -23,7 +23,7 @@ from swath.datasets.query import interval_nanoseconds, nanoseconds
 from swath.errors import ConfigError, CRSError, DatasetNotFoundError
 from swath.geometry import Grid
 from swath.geometry.transform import same_crs, transform_bounds
-from swath.raster.headers import HeaderTable, scan_headers
+from swath.datasets.interim_headers import HeaderTable, scan_headers
 from swath.typing import Path
 
 if TYPE_CHECKING:
