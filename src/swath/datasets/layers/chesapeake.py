@@ -156,6 +156,7 @@ class Chesapeake(Product):
                 download_missing=download,
                 checksum=checksum,
                 required=False,
+                fits=self.filename_glob,
                 kind=kind,
                 remedy=f"Pass download=True, or get it from {self.product_page}.",
             )

@@ -83,8 +83,10 @@ class Landsat(Product):
     separate_files = True
     default_nodata = 0.0
     archive_globs = ("L???_*.tar", "L???_*.tar.gz")
-    #: How level 2 names the thermal band, by its name in level 1, and back.
+    #: How level 2 names the thermal band, by its name in level 1.
     thermal: ClassVar[dict[str, str]] = {}
+    #: How files name a band that is commonly called something else.
+    aliases: ClassVar[dict[str, str]] = {}
 
     def _patterns(self) -> list[str]:
         if not self.bands:
@@ -93,21 +95,21 @@ class Landsat(Product):
 
     def _names(self, band: str) -> list[str]:
         """Names that a band may have in files, the one that was asked for first."""
-        names = [band]
         base = band[3:] if band.startswith(("SR_B", "ST_B")) else band
-        if re.fullmatch(r"B\d+(_VCID_\d)?", base):
-            for other in (base, self.thermal.get(base, f"SR_{base}")):
-                if other not in names and other in self.all_bands:
-                    names.append(other)
-            if band.startswith("ST_"):
-                names += [k for k, v in self.thermal.items() if v == band and k not in names]
+        if not re.fullmatch(r"B\d+(_VCID_\d)?", base):
+            return [band]
+        names = [self.aliases.get(band, band)]
+        for other in (self.aliases.get(base, base), self.thermal.get(base, f"SR_{base}")):
+            if other not in names and other in self.all_bands:
+                names.append(other)
         return names
 
     def _find(self) -> list[str]:
         files = super()._find()
         if not self.bands:
             return files
-        exact = [f for f in files if self._band_of(f) == self.bands[0]]
+        wanted = self._names(self.bands[0])[0]
+        exact = [f for f in files if self._band_of(f) == wanted]
         if exact or not files:
             return exact
         found = sorted({self._band_of(f) for f in files} - {""})
@@ -227,6 +229,7 @@ class Landsat7(Landsat):
     product_page = "https://www.usgs.gov/landsat-missions/landsat-7"
     filename_glob = "LE07_*_{}.*"
     thermal = {"B6": "ST_B6", "B6_VCID_1": "ST_B6", "B6_VCID_2": "ST_B6"}  # noqa: RUF012
+    aliases = {"B6": "B6_VCID_1"}  # noqa: RUF012
     all_bands = _all(
         ("B1", "B2", "B3", "B4", "B5", "B6", "B6_VCID_1", "B6_VCID_2", "B7", "B8"),
         ("B1", "B2", "B3", "B4", "B5", "B7"),

@@ -49,6 +49,7 @@ def obtain(
     required: bool,
     kind: str,
     remedy: str,
+    fits: str = "",
 ) -> None:
     """Make sure that the rasters of `wanted` are there.
 
@@ -63,6 +64,7 @@ def obtain(
         required: All of `wanted` must be there; otherwise it is enough that something is.
         kind: Name of the layer, for messages.
         remedy: What to do when files are missing.
+        fits: Shell pattern of the layer's rasters, those of `wanted` or not.
 
     Raises:
         DatasetNotFoundError: Something is missing and was not to be downloaded.
@@ -71,7 +73,8 @@ def obtain(
     roots = path_list(paths)
     root = pathlib.Path(roots[0]) if len(roots) == 1 and not os.path.isfile(roots[0]) else None
     try:
-        there = {os.path.basename(path) for path in find_files(paths, [w.brings for w in wanted])}
+        patterns = [item.brings for item in wanted] + ([fits] if fits else [])
+        there = {os.path.basename(path) for path in find_files(paths, patterns)}
     except FileMissingError:
         there = set()
     missing = []
@@ -90,7 +93,8 @@ def obtain(
                 download(item.url, root / item.filename, md5=md5, sha256=sha256)
         else:
             missing.append(item.filename)
-    if missing and (required or len(missing) == len(wanted)):
+    other = bool(fits) and any(fnmatch(name, fits) for name in there)
+    if missing and (required or (len(missing) == len(wanted) and not other)):
         place = ", ".join(roots[:3])
         raise DatasetNotFoundError(
             f"{kind}: {', '.join(missing[:5])}{', …' if len(missing) > 5 else ''} not found in "

@@ -73,12 +73,6 @@ class YearlyClasses(Product):
         **options: Any,
     ) -> None:
         kind = type(self).__name__
-        wrong = [year for year in years or () if year not in self.md5s]
-        if wrong:
-            raise ConfigError(
-                f"{kind} has no year {', '.join(map(str, wrong))}; expected years from "
-                f"{min(self.md5s)} to {max(self.md5s)}"
-            )
         self.classes = list(self.valid_classes if classes is None else classes)
         wrong = [code for code in self.classes if code not in self.valid_classes]
         if wrong:
@@ -128,12 +122,24 @@ class YearlyClasses(Product):
                 download_missing=fetch,
                 checksum=checksum,
                 required=required,
+                fits="" if required else self.filename_glob,
                 kind=type(self).__name__,
                 remedy=f"Pass download=True, or get it from {self.product_page}.",
             )
 
         if years is not None:
-            have(years, download, True)
+            known = [year for year in years if year in self.md5s]
+            have(known, download, True)
+            # a year that came out after this list was made can be read, and not downloaded
+            for year in set(years) - set(known):
+                try:
+                    have([year], False, True)
+                except DatasetNotFoundError as error:
+                    raise ConfigError(
+                        f"{type(self).__name__} has no year {year} that could be downloaded "
+                        f"(expected {min(self.md5s)} to {max(self.md5s)}), and none is there: "
+                        f"{error}"
+                    ) from error
             return
         try:
             have(sorted(self.md5s), False, False)  # any year will do
