@@ -18,6 +18,7 @@ from swath.datasets.splits import (
     spatial_block_split,
     time_series_split,
 )
+from swath.datasets.vector import VectorDataset
 from swath.errors import (
     DatasetNotFoundError,
     DependencyNotFoundError,
@@ -33,6 +34,7 @@ __all__ = [
     "RasterDataset",
     "SharedGround",
     "UnionDataset",
+    "VectorDataset",
     "concat_samples",
     "merge_samples",
     "random_bbox_assignment",
