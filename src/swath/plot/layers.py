@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_layer", "radar_composite"]
 
-_PANEL = 3.6  # inches
+_PANEL, _LINE = 3.6, 0.2  # inches
 _MOST_FRAMES = 8
 _MOST_CLASSES = 24
 _TITLES = {"image": "Image", "mask": "Mask", "prediction": "Prediction"}
@@ -71,9 +72,9 @@ def plot_layer(
     height, width = next(iter(frames.values()))[0].shape[-2:]
     legend = bool(present) and continuous is None
     tall = _PANEL * min(max(height / width, 0.3), 3.0)
-    figure = new_figure(
-        _PANEL * len(keys) + (2.4 if legend else 0.4), count * (tall + (0.3 if show_titles else 0))
-    )
+    tall = count * (tall + (0.3 if show_titles else 0))
+    columns = math.ceil(len(present) / max(int((tall - 0.6) / _LINE), 1)) if legend else 0
+    figure = new_figure(_PANEL * len(keys) + (2.4 * columns or 0.4), tall)
     axes = figure.subplots(count, len(keys), squeeze=False)
     limits = _limits(masks, nodata) if continuous is not None else None
     for column, key in enumerate(keys):
@@ -106,7 +107,7 @@ def plot_layer(
         if shown is not None:
             figure.colorbar(shown, ax=axes[:, column].tolist(), label=continuous, shrink=0.8)
     if legend:
-        class_legend(figure, table, present=present, loc="outside center right")
+        class_legend(figure, table, present=present, loc="outside center right", ncols=columns)
     if suptitle is not None:
         figure.suptitle(suptitle)
     return figure

@@ -60,6 +60,7 @@ def map_figure(
         with rasterio.open(name) as file:
             scale = max(1.0, max(file.width, file.height) / pixels)
             shape = max(1, round(file.height / scale)), max(1, round(file.width / scale))
+            classes = _names(file.tags()) if classes is None else classes
             as_classes = file.count < 3 and (
                 file.colorinterp[0] == ColorInterp.palette
                 or (np.dtype(file.dtypes[0]).kind in "iu" and classes is not None)
@@ -71,7 +72,6 @@ def map_figure(
             valid = file.dataset_mask(out_shape=shape) > 0
             if as_classes and colours is None and file.colorinterp[0] == ColorInterp.palette:
                 colours = {v: c[:3] for v, c in file.colormap(1).items()}
-            classes = _names(file.tags()) if classes is None else classes
             crs = pyproj.CRS.from_wkt(file.crs.to_wkt()) if file.crs else None
             left, bottom, right, top = file.bounds
             label = file.descriptions[0]

@@ -200,16 +200,13 @@ class MapWriter:
             fill = np.nan if self.nodata is None else self.nodata
             self._map.write(np.where(known, values, fill).astype(np.float32), row, col)
             return
-        if len(values) == 1:
-            best = (values[0] >= self.threshold).astype(np.intp)
-            sure = np.where(best == 1, values[0], 1 - values[0])
-        else:
-            best = values.argmax(0)
-            sure = np.take_along_axis(values, best[None], 0)[0]
+        one = len(values) == 1
+        best = (values[0] >= self.threshold).astype(np.intp) if one else values.argmax(0)
         self.counts += np.bincount(best[known], minlength=len(self.counts))
         codes = np.where(known, self._codes[best], self._codes.dtype.type(self.nodata))
         self._map.write(codes, row, col)
         if self._sure is not None:
+            sure = np.where(best == 1, values[0], 1 - values[0]) if one else values.max(0)
             percent = np.rint(np.clip(sure, 0, 1) * 100)
             self._sure.write(
                 np.where(known, percent, _CONFIDENCE_NODATA).astype(np.uint8), row, col
