@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swath.errors import ConfigError, RGBBandsMissingError
@@ -62,6 +62,7 @@ def test_impossible_stretches(options: dict) -> None:
         stretch(np.zeros((2, 2)), **options)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0.5, 3))
 def test_stretch_stays_in_range_and_keeps_order(seed: int, gamma: float) -> None:
     values = np.random.default_rng(seed).normal(0, 1e4, (1, 9, 9))

@@ -18,6 +18,7 @@ lengths = st.integers(1, 200)
 overlaps = st.floats(0, 0.95)
 
 
+@settings(deadline=None)
 @given(lengths, lengths, sizes, overlaps)
 def test_every_pixel_is_covered_and_windows_stay_inside(
     width: int, height: int, size: int, overlap: float
@@ -38,6 +39,7 @@ def test_every_pixel_is_covered_and_windows_stay_inside(
     assert [w.row for w in places] == sorted(w.row for w in places)
 
 
+@settings(deadline=None)
 @given(lengths, st.integers(1, 20), st.integers(1, 300))
 def test_strips_part_the_columns(width: int, size: int, columns: int) -> None:
     tiling = Tiling(width, 10, size)
