@@ -113,10 +113,11 @@ class Product(RasterDataset):
         return self.cmap
 
     def _plot_options(self) -> dict[str, Any]:
+        nodata = float(self._fills[0])
         if not self.is_image:
-            nodata = self._fills[0] if self.quantity else None
-            return {"continuous": self.quantity, "nodata": nodata}
-        return {"bands": list(self.bands), "rgb_bands": self._shown(), "nodata": self._fills[0]}
+            named = self._class_names() or {}
+            return {"continuous": self.quantity, "nodata": None if nodata in named else nodata}
+        return {"bands": list(self.bands), "rgb_bands": self._shown(), "nodata": nodata}
 
     def _shown(self) -> list[str] | None:
         """Bands to show as red, green and blue; a single band is shown grey."""
