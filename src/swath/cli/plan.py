@@ -17,8 +17,12 @@ from swath.errors import SplitError
 __all__ = ["Plan", "make_plan"]
 
 FRACTIONS = [0.7, 0.15, 0.15]
-TRIES = 12
+TRIES = 24
+GOOD = 0.6  # as fair as this, and no other split is tried
 RARE = 0.002  # a class with less of the ground may miss from a part
+
+
+_Fairness = tuple[int, int, float]
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def make_plan(found: Survey, seed: int = 0) -> Plan:
     metres = max(found.res) * metres_per_unit(found.pairs)
     side = min(max(columns, rows), int(1.3 * ground / metres))
     patch = next((p for p in (256, 128, 64) if side >= 8 * p), 32)
-    best: tuple[float, dict[str, Any], dict[str, Counter[int]]] | None = None
+    best: tuple[_Fairness, dict[str, Any], dict[str, Counter[int]]] | None = None
     # A little more than whole patches: a block must hold one in spite of the map's distortion.
     for blocks in (2.05, 1.55, 1.05):
         block = blocks * patch * metres
@@ -64,9 +68,11 @@ def make_plan(found: Survey, seed: int = 0) -> Plan:
                 continue
             counts = {n: _counts(part, found) for n, part in parts.items()}
             fair = _fairness(counts)
-            if best is None or fair > best[0] + 1e-9:
+            if best is None or fair > best[0]:
                 best = fair, split, counts
-        if best is not None and best[0] > 0:
+            if fair[2] > GOOD:
+                break
+        if best is not None and best[0][2] > 0:
             break
     if best is None:
         raise SplitError(
@@ -79,7 +85,7 @@ def make_plan(found: Survey, seed: int = 0) -> Plan:
     shares = {n: sum(c.values()) / total for n, c in counts.items()}
     names = _class_names(found)
     absent = {n: [names[v] for v in names if not counts[n][v]] for n in PARTS}
-    return Plan(patch, {256: 8, 128: 16}.get(patch, 32), split, shares, absent)
+    return Plan(patch, {256: 8, 128: 8, 64: 16}.get(patch, 32), split, shares, absent)
 
 
 def _class_names(found: Survey) -> dict[int, str]:
@@ -103,15 +109,20 @@ def _counts(part: Any, found: Survey) -> Counter[int]:
     return total
 
 
-def _fairness(counts: dict[str, Counter[int]]) -> float:
-    """1 where every class has the same share in every part; 0 where one misses from a part."""
+def _fairness(counts: dict[str, Counter[int]]) -> _Fairness:
+    """How fair a split is, to be compared: the more the fairer.
+
+    First, few classes that training misses; then, few that a score misses; then how close each
+    class's share in each part is to its share of the whole: 1 where they are the same, 0 where a
+    class misses from a part.
+    """
     total: Counter[int] = Counter()
     for part in counts.values():
         total.update(part)
     everything = sum(total.values())
     sizes = {n: sum(c.values()) for n, c in counts.items()}
     if not everything or not all(sizes.values()):
-        return -1.0
+        return -len(total), -2 * len(total), -1.0
     worst = 1.0
     for code, n in total.items():
         if n / everything < RARE:
@@ -121,4 +132,6 @@ def _fairness(counts: dict[str, Counter[int]]) -> float:
             worst = min(worst, ratio, 1 / ratio if ratio else 0.0)
     for name, fraction in zip(PARTS, FRACTIONS, strict=True):
         worst = min(worst, sizes[name] / everything / fraction)
-    return worst
+    unseen = sum(not counts["train"][code] for code in total)
+    untold = sum(not counts[name][code] for code in total for name in PARTS[1:])
+    return -unseen, -untold, worst

@@ -264,9 +264,11 @@ def _date_of(path: str, roots: Sequence[str]) -> tuple[pd.Timestamp, pd.Timestam
     folder = os.path.dirname(os.path.abspath(path))
     tops = {os.path.abspath(root) for root in roots}
     for _ in range(3):  # higher up, a year is somebody's filing and not the scene's date
-        if date is not None or folder in tops:
+        if date is not None:
             break
         date = parse_date(os.path.basename(folder))
+        if folder in tops:
+            break
         folder = os.path.dirname(folder)
     return date
 
