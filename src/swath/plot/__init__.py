@@ -14,6 +14,7 @@ from swath.plot.image import (
     rgb,
     stretch,
 )
+from swath.plot.layers import plot_layer, radar_composite
 from swath.plot.maps import map_figure
 from swath.plot.panel import sample_panel
 from swath.plot.samplers import plot_patches
@@ -28,8 +29,10 @@ __all__ = [
     "default_colours",
     "map_figure",
     "new_figure",
+    "plot_layer",
     "plot_patches",
     "plot_split",
+    "radar_composite",
     "rgb",
     "sample_panel",
     "save_figure",
