@@ -1,6 +1,7 @@
 """Sensors and products: one file each."""
 
 from swath.datasets.layers.astergdem import AsterGDEM
+from swath.datasets.layers.canadian_building_footprints import CanadianBuildingFootprints
 from swath.datasets.layers.cdl import CDL
 from swath.datasets.layers.chesapeake import (
     Chesapeake,
@@ -28,6 +29,7 @@ from swath.datasets.layers.landsat import (
 )
 from swath.datasets.layers.naip import NAIP
 from swath.datasets.layers.nlcd import NLCD
+from swath.datasets.layers.openbuildings import OpenBuildings
 from swath.datasets.layers.product import Product
 from swath.datasets.layers.sentinel1 import Sentinel1
 from swath.datasets.layers.sentinel2 import Sentinel2
@@ -38,6 +40,7 @@ __all__ = [
     "NAIP",
     "NLCD",
     "AsterGDEM",
+    "CanadianBuildingFootprints",
     "Chesapeake",
     "ChesapeakeDC",
     "ChesapeakeDE",
@@ -59,6 +62,7 @@ __all__ = [
     "Landsat7",
     "Landsat8",
     "Landsat9",
+    "OpenBuildings",
     "Product",
     "Sentinel1",
     "Sentinel2",
