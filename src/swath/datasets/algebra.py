@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from swath.datasets.batch import empty_mask
 from swath.datasets.frames import make_frame
 from swath.datasets.geo import GeoDataset, Transform, put_fill_values
 from swath.datasets.query import (
@@ -175,22 +176,25 @@ class IntersectionDataset(_Combined):
         self, queries: Sequence[Query], arrays: dict[str, NDArray[Any]], filled: NDArray[np.uint8]
     ) -> None:
         start = dict.fromkeys(arrays, 0)
-        everywhere = np.ones_like(filled)
+        first = True
         children = self._children_fields() or []
         for dataset, fields, asked in zip(
             self.datasets, children, self._queries(queries), strict=True
         ):
             part = {}
             for field in fields:
-                first = start[field.key]
-                part[field.key] = arrays[field.key][:, first : first + field.channels]
-                start[field.key] = first + field.channels
-            done = np.zeros_like(filled)
+                low = start[field.key]
+                part[field.key] = arrays[field.key][:, low : low + field.channels]
+                start[field.key] = low + field.channels
+            done = empty_mask(filled.shape)
             dataset._fill(asked, part, done)
             put_fill_values(part, done, dataset._fill_values())
             if dataset.valid_mask or not self.valid_mask:
-                everywhere &= done
-        filled[:] = everywhere
+                if first:
+                    filled[:] = done
+                else:
+                    filled &= done
+                first = False
 
     def _load(self, query: Query) -> Sample:
         asked = self._queries([query])

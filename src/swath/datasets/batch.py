@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from swath.typing import Sample
 
-__all__ = ["SampleBatch", "allocate"]
+__all__ = ["SampleBatch", "allocate", "empty_mask"]
 
 _POOL_BYTES = 1 << 30
 _POOL_MIN = 1 << 16  # below this size the allocator of the C library is as fast
@@ -92,3 +92,12 @@ def allocate(shape: tuple[int, ...], dtype: DTypeLike) -> tuple[NDArray[Any], to
     else:
         array = np.empty(shape, kind)
     return array, torch.from_numpy(array)
+
+
+def empty_mask(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Zeros, in recycled memory where they are many."""
+    if prod(shape) < _POOL_MIN:
+        return np.zeros(shape, np.uint8)
+    mask = _pool.take(prod(shape)).reshape(shape)
+    mask[:] = 0
+    return mask

@@ -5,16 +5,15 @@ from __future__ import annotations
 import abc
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import shapely
 import torch
 from numpy.typing import NDArray
 from pyproj import CRS
 from torch.utils.data import Dataset
 
-from swath.datasets.batch import SampleBatch, allocate
+from swath.datasets.batch import SampleBatch, allocate, empty_mask
 from swath.datasets.frames import pack_frame, reproject_footprints, unpack_frame
 from swath.datasets.query import (
     Field,
@@ -23,6 +22,7 @@ from swath.datasets.query import (
     interval_nanoseconds,
     parse_slice,
 )
+from swath.datasets.table import Table
 from swath.errors import QueryError
 from swath.typing import GeoSlice, Path, Sample
 
@@ -35,7 +35,6 @@ __all__ = ["GeoDataset", "Transform"]
 
 Transform = Callable[[Sample], Sample]
 
-_TREE_FROM = 512  # rows from which a tree beats comparing all rows in one vector operation
 _DTYPES = {"image": np.float32, "mask": np.int64}
 
 
@@ -59,7 +58,7 @@ class GeoDataset(Dataset[Sample], abc.ABC):
     _crs: CRS
     _res: tuple[float, float]
     _index: GeoDataFrame
-    _state: Any
+    _state: Table | None
 
     # ---- what a layer implements -------------------------------------------------------------
 
@@ -159,10 +158,10 @@ class GeoDataset(Dataset[Sample], abc.ABC):
             f"    size: {len(self)}"
         )
 
-    def _table(self) -> _Table:
+    def _table(self) -> Table:
         if self._state is None:
-            self._state = _Table(self._index)
-        return cast(_Table, self._state)
+            self._state = Table(self._index)
+        return self._state
 
     def _rows(self, query: Query) -> NDArray[np.intp]:
         """Positions of the index's rows that share ground and time with a query, in order."""
@@ -230,7 +229,7 @@ class GeoDataset(Dataset[Sample], abc.ABC):
             array, tensor = allocate((n, field.channels, h, w), _DTYPES[field.key])
             arrays[field.key] = array
             batch[field.key] = tensor[:, 0] if field.squeeze else tensor
-        filled = np.zeros((n, h, w), np.uint8)
+        filled = empty_mask((n, h, w))
         self._fill(queries, arrays, filled)
         put_fill_values(arrays, filled, self._fill_values())
         if self.valid_mask:
@@ -275,47 +274,6 @@ class GeoDataset(Dataset[Sample], abc.ABC):
         view.crs = crs
         view.res = res
         return view
-
-
-class _Table:
-    """The index as arrays: what a query is compared with."""
-
-    def __init__(self, frame: GeoDataFrame) -> None:
-        geometry = frame.geometry.values
-        self.boxes = shapely.bounds(np.asarray(geometry, dtype=object)).reshape(-1, 4)
-        self.t0, self.t1 = interval_nanoseconds(frame.index)
-        if len(frame):
-            xmin, ymin = np.nanmin(self.boxes[:, :2], axis=0)
-            xmax, ymax = np.nanmax(self.boxes[:, 2:], axis=0)
-            self.total: tuple[float, ...] = (
-                float(xmin), float(xmax), float(ymin), float(ymax),
-                int(self.t0.min()), int(self.t1.max()),
-            )  # fmt: skip
-        else:
-            self.total = (0.0, 0.0, 0.0, 0.0, 0, 0)
-        self._tree: shapely.STRtree | None = None
-
-    def touching(self, q: Query) -> NDArray[np.intp]:
-        b = self.boxes
-        if len(b) < _TREE_FROM:
-            hit = (b[:, 0] < q.xmax) & (b[:, 2] > q.xmin) & (b[:, 1] < q.ymax) & (b[:, 3] > q.ymin)
-            flat = (b[:, 0] == b[:, 2]) | (b[:, 1] == b[:, 3])
-            if flat.any():  # points and upright lines have no inside to share
-                hit |= (
-                    flat
-                    & (b[:, 0] <= q.xmax) & (b[:, 2] >= q.xmin)
-                    & (b[:, 1] <= q.ymax) & (b[:, 3] >= q.ymin)
-                )  # fmt: skip
-            hit &= (self.t0 <= q.t1) & (self.t1 >= q.t0)
-            return np.flatnonzero(hit)
-        if self._tree is None:
-            self._tree = shapely.STRtree(shapely.box(b[:, 0], b[:, 1], b[:, 2], b[:, 3]))
-        near = np.sort(self._tree.query(shapely.box(q.xmin, q.ymin, q.xmax, q.ymax)))
-        c = b[near]
-        inside = (c[:, 0] < q.xmax) & (c[:, 2] > q.xmin) & (c[:, 1] < q.ymax) & (c[:, 3] > q.ymin)
-        inside |= (c[:, 0] == c[:, 2]) | (c[:, 1] == c[:, 3])
-        inside &= (self.t0[near] <= q.t1) & (self.t1[near] >= q.t0)
-        return near[inside]
 
 
 def _place(queries: Sequence[Query], *, batch: bool) -> Sample:

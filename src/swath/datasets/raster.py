@@ -307,16 +307,9 @@ class RasterDataset(GeoDataset):
         return rows[order if self.merge == "oldest" else order[::-1]]
 
     def _scenes_of(self, rows: NDArray[np.intp]) -> list[Scene]:
-        paths = self._table_paths()
+        paths = self._table().paths
         found = (self._scene(paths[i]) for i in self._ordered(rows))
         return [scene for scene in found if scene is not None]
-
-    def _table_paths(self) -> list[str]:
-        table: Any = self._table()
-        if not hasattr(table, "paths"):
-            table.paths = self._index["filepath"].tolist()
-        paths: list[str] = table.paths
-        return paths
 
     def _method(self) -> Any:
         method = self.resampling

@@ -218,7 +218,7 @@ def _read_group(
     overviews: bool,
 ) -> None:
     t = target.transform
-    grid = (t.a, t.b, t.c, t.d, t.e, t.f, target.height, target.width)
+    grid = (t.a, t.b, t.c, t.d, t.e, t.f, float(target.height), float(target.width))
     use = overviews and len(group.levels) > 1
     labels = resampling in ("nearest", "mode")
     level = 0
@@ -264,6 +264,11 @@ def _read_group(
         valid = _NO_MASK if mask is None else mask
         tail = (group.native_nodata, group.has_nodata, channel_fills, out, filled)
         if resampling == "nearest":
+            whole = mask is None and plan.inside(size.width, size.height) and not filled.any()
+            checks = (group.native_nodata, group.has_nodata)
+            if whole and kernels.nearest_plain(native, plan.blocks, px, py, *checks, out):
+                filled[:] = 1
+                return
             kernels.nearest(native, valid, plan.blocks, px, py, exact, limits, *tail)
         else:
             kernels.mode(

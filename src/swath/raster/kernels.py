@@ -25,6 +25,7 @@ __all__ = [
     "coordinates",
     "mode",
     "nearest",
+    "nearest_plain",
 ]
 
 
@@ -198,6 +199,34 @@ def bilinear_masked(window, blocks, px, py, exact, limits, fills, out, filled):
                 filled[r, c] = 1
                 for b in range(bands):
                     out[b, r, c] = values[b, c]
+
+
+@njit(nogil=True, cache=True)
+def nearest_plain(window, blocks, px, py, nodata, has_nodata, out):
+    """Nearest neighbour for the usual case: every centre inside the image, nothing filled yet.
+
+    Returns False, with `out` in disorder, as soon as an invalid sample is met.
+    """
+    bands, height, width = out.shape
+    stride = window.shape[2]
+    flat = window.reshape(bands, window.shape[1] * stride)
+    exact = np.empty((0, 1, 1))
+    xs, ys = np.empty(width), np.empty(width)
+    at = np.empty(width, np.uint32)
+    for r in range(height):
+        coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
+        for c in range(width):
+            at[c] = np.uint32(np.int32(ys[c]) * stride + np.int32(xs[c]))
+        for b in range(bands):
+            source, line = flat[b], out[b, r]
+            bad, check, invalid = nodata[b], has_nodata[b], 0
+            for c in range(width):
+                v = source[at[c]]
+                line[c] = v
+                invalid += (check and v == bad) or v != v
+            if invalid:
+                return False
+    return True
 
 
 @njit(nogil=True, cache=True)

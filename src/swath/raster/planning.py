@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ class PatchPlan:
 
 
 @njit(nogil=True, cache=True)
-def _extremes(blocks, px, py):
+def _extremes(px, py):
     """Bounds of all blocks, sampled at 3 × 3 places, widened by what may lie between."""
     x0, x1, y0, y1 = np.inf, -np.inf, np.inf, -np.inf
     xs, ys = np.empty((3, 3)), np.empty((3, 3))
@@ -109,87 +110,99 @@ def _extremes(blocks, px, py):
 
 
 @njit(nogil=True, cache=True)
-def _compose(cx, cy, a, b, c, d, e, f):
-    px, py = a * cx + b * cy, d * cx + e * cy
-    px[:, 0, 0] += c
-    py[:, 0, 0] += f
-    return px, py
-
-
-def _inverse(t: tuple[float, ...]) -> tuple[float, ...]:
-    a, b, c, d, e, f = t
+def _inverse(a, b, c, d, e, f):
     det = a * e - b * d
     ia, ib, id_, ie = e / det, -b / det, -d / det, a / det
     return ia, ib, -(ia * c + ib * f), id_, ie, -(id_ * c + ie * f)
+
+
+@njit(nogil=True, cache=True)
+def _plan_affine(grid, level):
+    """A patch in the file's own CRS: one block whose polynomial is linear."""
+    ga, gb, gc, gd, ge, gf, height, width = grid
+    a, b, c, d, e, f = _inverse(*level)
+    ma, mb, mc = a * ga + b * gd, a * gb + b * ge, a * gc + b * gf + c
+    md, me, mf = d * ga + e * gd, d * gb + e * ge, d * gc + e * gf + f
+    px, py = np.zeros((1, 4, 4)), np.zeros((1, 4, 4))
+    px[0, 0, 0], px[0, 0, 1], px[0, 1, 0] = mc, ma * width, mb * height
+    py[0, 0, 0], py[0, 0, 1], py[0, 1, 0] = mf, md * width, me * height
+    blocks = np.zeros((1, 4), np.int64)
+    blocks[0, 1], blocks[0, 3] = int(height), int(width)
+    x1, x2, y1, y2 = ma * width, mb * height, md * width, me * height
+    ends = (
+        mc + min(0.0, x1) + min(0.0, x2),
+        mc + max(0.0, x1) + max(0.0, x2),
+        mf + min(0.0, y1) + min(0.0, y2),
+        mf + max(0.0, y1) + max(0.0, y2),
+    )
+    scale = ((ma * ma + mb * mb) ** 0.5, (md * md + me * me) ** 0.5)
+    same = (
+        abs(ma - 1) * width < 1e-3
+        and abs(me - 1) * height < 1e-3
+        and abs(mb) * height < 1e-3
+        and abs(md) * width < 1e-3
+    )
+    return blocks, px, py, ends, scale, same, (mc, mf)
+
+
+@njit(nogil=True, cache=True)
+def _plan_blocks(blocks, cx, cy, level):
+    """A patch mapped into the file's CRS by bicubic blocks."""
+    a, b, c, d, e, f = _inverse(*level)
+    px, py = a * cx + b * cy, d * cx + e * cy
+    px[:, 0, 0] += c
+    py[:, 0, 0] += f
+    k = len(blocks) // 2
+    h, w = blocks[k, 1] - blocks[k, 0], blocks[k, 3] - blocks[k, 2]
+    # Across the block's middle, from end to end: what a patch's pixel measures in the source
+    sx = np.hypot(px[k, 0, 1:].sum() / w, px[k, 1:, 0].sum() / h)
+    sy = np.hypot(py[k, 0, 1:].sum() / w, py[k, 1:, 0].sum() / h)
+    return px, py, _extremes(px, py), (sx, sy)
+
+
+def _plan_exact(xy: NDArray[np.float64], level: tuple[float, ...]) -> PatchPlan:
+    """A patch whose pixels were transformed one by one."""
+    a, b, c, d, e, f = _inverse(*level)
+    exact = np.stack([a * xy[0] + b * xy[1] + c, d * xy[0] + e * xy[1] + f])
+    ok = np.isfinite(exact).all(axis=0)
+    none = (_NO_BLOCKS, _NO_COEFFICIENTS, _NO_COEFFICIENTS, exact)
+    if not ok.any():
+        return PatchPlan(*none, 0, 0, 0, 0, 1.0, 1.0)
+    with np.errstate(invalid="ignore"):
+        steps = [
+            np.nanmedian(np.abs(np.diff(exact[i], axis=j))) if exact.shape[1 + j] > 1 else 0.0
+            for i in (0, 1)
+            for j in (1, 0)
+        ]
+    sx, sy = float(np.hypot(steps[0], steps[1])), float(np.hypot(steps[2], steps[3]))
+    ends = (exact[0][ok].min(), exact[0][ok].max(), exact[1][ok].min(), exact[1][ok].max())
+    return PatchPlan(
+        *none, *_whole(ends),
+        sx if np.isfinite(sx) and sx > 0 else 1.0, sy if np.isfinite(sy) and sy > 0 else 1.0,
+    )  # fmt: skip
 
 
 def compose(grid: tuple[Any, ...], mapping: Mapping | None, level: tuple[float, ...]) -> PatchPlan:
     """Plan one patch.
 
     Args:
-        grid: The query's affine a, b, c, d, e, f, then height and width.
+        grid: The query's affine a, b, c, d, e, f, then height and width, all floats.
         mapping: Into the file's CRS, or None where the query has that CRS.
         level: Affine a … f of the file's level.
     """
-    ga, gb, gc, gd, ge, gf, height, width = grid
-    a, b, c, d, e, f = _inverse(level)
-    offset = None
     if mapping is None:
-        # patch pixel -> source pixel, an affine: one block whose polynomial is linear
-        ma, mb = a * ga + b * gd, a * gb + b * ge
-        md, me = d * ga + e * gd, d * gb + e * ge
-        mc, mf = a * gc + b * gf + c, d * gc + e * gf + f
-        if (
-            abs(ma - 1) * width < 1e-3
-            and abs(me - 1) * height < 1e-3
-            and (abs(mb) * height < 1e-3 and abs(md) * width < 1e-3)
-        ):
-            offset = (mc, mf)
-        px, py = np.zeros((1, 4, 4)), np.zeros((1, 4, 4))
-        px[0, 0, 0], px[0, 0, 1], px[0, 1, 0] = mc, ma * width, mb * height
-        py[0, 0, 0], py[0, 0, 1], py[0, 1, 0] = mf, md * width, me * height
-        blocks = np.array([[0, height, 0, width]], np.int64)
-        xs = (mc, mc + ma * width, mc + mb * height, mc + ma * width + mb * height)
-        ys = (mf, mf + md * width, mf + me * height, mf + md * width + me * height)
-        ends = (min(xs), max(xs), min(ys), max(ys))
-        sx, sy = (ma * ma + mb * mb) ** 0.5, (md * md + me * me) ** 0.5
-        exact = _NO_EXACT
-    elif mapping.exact is not None:
-        x, y = mapping.exact
-        exact = np.stack([a * x + b * y + c, d * x + e * y + f])
-        ok = np.isfinite(exact).all(axis=0)
-        if not ok.any():
-            return PatchPlan(
-                _NO_BLOCKS, _NO_COEFFICIENTS, _NO_COEFFICIENTS, exact, 0, 0, 0, 0, 1.0, 1.0
-            )
-        px = py = _NO_COEFFICIENTS
-        blocks = _NO_BLOCKS
-        ends = (exact[0][ok].min(), exact[0][ok].max(), exact[1][ok].min(), exact[1][ok].max())
-        with np.errstate(invalid="ignore"):
-            steps = [
-                np.nanmedian(np.abs(np.diff(exact[i], axis=j))) for i in (0, 1) for j in (1, 0)
-            ]
-        sx, sy = float(np.hypot(steps[0], steps[1])), float(np.hypot(steps[2], steps[3]))
-        sx, sy = sx if np.isfinite(sx) else 1.0, sy if np.isfinite(sy) else 1.0
-    else:
-        px, py = _compose(mapping.x, mapping.y, a, b, c, d, e, f)
-        blocks = mapping.blocks
-        ends = _extremes(blocks, px, py)
-        exact = _NO_EXACT
-        k = len(blocks) // 2
-        h, w = blocks[k, 1] - blocks[k, 0], blocks[k, 3] - blocks[k, 2]
-        sx = float(np.hypot(px[k, 0, 1:].sum() / w, px[k, 1:, 0].sum() / h))
-        sy = float(np.hypot(py[k, 0, 1:].sum() / w, py[k, 1:, 0].sum() / h))
-    return PatchPlan(
-        blocks, px, py, exact,
-        _floor(ends[0]), _floor(ends[1]) + 1, _floor(ends[2]), _floor(ends[3]) + 1,
-        max(sx, 1e-9), max(sy, 1e-9), offset,
-    )  # fmt: skip
+        blocks, px, py, ends, scale, same, offset = _plan_affine(grid, level)
+        return PatchPlan(blocks, px, py, _NO_EXACT, *_whole(ends), *scale, offset if same else None)
+    if mapping.exact is not None:
+        return _plan_exact(mapping.exact, level)
+    px, py, ends, scale = _plan_blocks(mapping.blocks, mapping.x, mapping.y, level)
+    return PatchPlan(mapping.blocks, px, py, _NO_EXACT, *_whole(ends), *scale)
 
 
-def _floor(value: float) -> int:
+def _whole(ends: tuple[float, ...]) -> tuple[int, int, int, int]:
     # Coordinates far outside of any image need no more than a sign.
-    return int(np.floor(min(max(value, -(2.0**40)), 2.0**40)))
+    x0, x1, y0, y1 = (min(max(v, -1e12), 1e12) for v in ends)
+    return math.floor(x0), math.floor(x1) + 1, math.floor(y0), math.floor(y1) + 1
 
 
 def aligned_copy(

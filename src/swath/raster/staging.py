@@ -134,12 +134,33 @@ def stage_mask(window, mask):
 
 
 @njit(nogil=True, cache=True)
+def _any_invalid(block, nodata, has_nodata):
+    for b in range(block.shape[0]):
+        bad, check = nodata[b], has_nodata[b]
+        count = 0
+        for y in range(block.shape[1]):
+            row = block[b, y]
+            if check:
+                for x in range(row.shape[0]):
+                    count += (row[x] == bad) | (row[x] != row[x])
+            else:
+                for x in range(row.shape[0]):
+                    count += row[x] != row[x]
+        if count:
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True)
 def settle(block, nodata, has_nodata, fills, filled):
     """After a plain copy to `block` (B, h, w): say what was read, and fill in what was not.
 
     A pixel is read where any band is valid; bands that are not get `fills[band]` there.
     """
     bands, h, w = block.shape
+    if not _any_invalid(block, nodata, has_nodata):
+        filled[:] = 1
+        return
     for y in range(h):
         for x in range(w):
             good = 0
