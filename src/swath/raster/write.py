@@ -21,6 +21,7 @@ from rasterio.windows import Window
 from swath import __version__
 from swath.errors import BandError, ConfigError, GridError, UnsupportedDataError, WriteError
 from swath.geometry import Grid
+from swath.raster.casting import cast_pixels, holds
 from swath.raster.rawvrt import GDAL_TYPES, raw_vrt
 from swath.raster.scratch import Scratch
 from swath.raster.style import qml_style
@@ -160,7 +161,7 @@ class RasterWriter:
                 f"{self.path}: the window of {height} x {width} pixels at row {row}, column {col} "
                 f"reaches outside the raster of {self.grid.height} x {self.grid.width}"
             )
-        data = np.ascontiguousarray(self._cast(data))
+        data = np.ascontiguousarray(cast_pixels(data, self.dtype, self.path))
         if data.size == 0:
             return
         try:
@@ -221,7 +222,7 @@ class RasterWriter:
             raise ConfigError(
                 f"{self.path}: {len(self._descriptions)} band names for {self.count} bands"
             )
-        if self.nodata is not None and not _holds(self.dtype, self.nodata):
+        if self.nodata is not None and not holds(self.dtype, self.nodata):
             raise ConfigError(
                 f"{self.path}: nodata {self.nodata} is no value of {self.dtype}; choose one that "
                 "it can hold"
@@ -234,7 +235,7 @@ class RasterWriter:
                 )
             for value, colour in self._colours.items():
                 right = len(colour) in (3, 4) and all(0 <= c <= 255 for c in colour)
-                if not right or not _holds(self.dtype, value):
+                if not right or not holds(self.dtype, value):
                     raise ConfigError(
                         f"{self.path}: colour {colour} of value {value}: expected (red, green, "
                         f"blue[, alpha]) from 0 to 255 for a value of {self.dtype}"
@@ -250,30 +251,6 @@ class RasterWriter:
         if self._colours or self._classes:
             return "mode"
         return "average" if self.dtype.kind == "f" or self.count > 1 else "nearest"
-
-    def _cast(self, data: NDArray[Any]) -> NDArray[Any]:
-        if data.dtype == self.dtype:
-            return data
-        if np.can_cast(data.dtype, self.dtype, "safe") or (
-            data.dtype.kind == "f" and self.dtype.kind == "f"
-        ):
-            return data.astype(self.dtype)
-        if data.dtype.kind in "iu" and data.size:
-            if self.dtype.kind == "f":
-                return data.astype(self.dtype)
-            low, high = int(data.min()), int(data.max())
-            if _holds(self.dtype, low) and _holds(self.dtype, high):
-                return data.astype(self.dtype)
-            raise UnsupportedDataError(
-                f"{self.path}: values from {low} to {high} do not fit {self.dtype}; open the "
-                "writer with a wider dtype"
-            )
-        if data.size == 0:
-            return data.astype(self.dtype)
-        raise UnsupportedDataError(
-            f"{self.path}: pixels of {data.dtype} for a raster of {self.dtype}; round or convert "
-            "them first, so that what is lost is your choice"
-        )
 
     # -- the file of pixels --------------------------------------------------------------------
 
@@ -380,15 +357,6 @@ class RasterWriter:
             "or choose another place",
             str(place),
         )
-
-
-def _holds(dtype: np.dtype[Any], value: float) -> bool:
-    if dtype.kind == "f":
-        return True
-    if not np.isfinite(value) or value != int(value):
-        return False
-    info = np.iinfo(dtype)
-    return bool(info.min <= value <= info.max)
 
 
 def write_raster(path: Path, array: ArrayLike, grid: Grid, **options: Any) -> None:
