@@ -167,3 +167,22 @@ def test_sentinel_1(write_tif, tmp_path, flat):
 def test_polarisations_that_do_not_come_together(tmp_path, bands, match):
     with pytest.raises(BandError, match=match):
         Sentinel1(tmp_path, bands=bands)
+
+
+def test_files_named_one_by_one(level1, write_tif, tmp_path, flat):
+    level1()
+    files = sorted(tmp_path.rglob("*.jp2"))
+    dataset = Sentinel2(files, bands=["B04", "B08"])
+    assert len(dataset) == 1
+    assert means(dataset) == [1003, 1007]
+    radar = [write_tif(f"{S1}_{band}.tif", flat(1, 8, "float32")) for band in ("VV", "VH")]
+    assert len(Sentinel1(radar)) == 1
+
+
+def test_in_worker_processes(level1, tmp_path):
+    import pickle
+
+    level1(NEW.replace("MSIL2A", "MSIL1C"), "20220414T110751")
+    packed = pickle.dumps(Sentinel2(tmp_path, bands=["B02", "B11"]))
+    assert len(packed) < 20_000
+    assert means(pickle.loads(packed)) == [1, 11]

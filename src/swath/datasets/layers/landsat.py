@@ -82,16 +82,20 @@ class Landsat(Product):
     filename_glob = "L*_{}.*"
     separate_files = True
     default_nodata = 0.0
-    archive_globs = ("L???_*.tar", "L???_*.tar.gz")
     #: How level 2 names the thermal band, by its name in level 1.
     thermal: ClassVar[dict[str, str]] = {}
     #: How files name a band that is commonly called something else.
     aliases: ClassVar[dict[str, str]] = {}
 
     def _patterns(self) -> list[str]:
-        if not self.bands:
-            return [self.filename_glob]
-        return [self.filename_glob.format(name) for name in self._names(self.bands[0])]
+        return [self.filename_glob.format(name) for name in self._first_names() or ["*"]]
+
+    def _archive_patterns(self) -> list[str]:
+        sensor = self.filename_glob.partition("_")[0]
+        return [f"{sensor}_*.tar", f"{sensor}_*.tar.gz"]
+
+    def _first_names(self) -> list[str]:
+        return self._names(self.bands[0]) if self.bands else []
 
     def _names(self, band: str) -> list[str]:
         """Names that a band may have in files, the one that was asked for first."""
@@ -119,10 +123,6 @@ class Landsat(Product):
             type(self).__name__, self.bands[0], self.paths, ", ".join(found),
         )  # fmt: skip
         return [f for f in files if self._band_of(f) == found[0]] if found else files
-
-    def _band_of(self, path: str) -> str:
-        match = re.match(self.filename_regex, os.path.basename(path), re.VERBOSE)
-        return match["band"] if match else ""
 
     def _band_path(self, path: str, band: str) -> str:
         match = re.match(self.filename_regex, os.path.basename(path), re.VERBOSE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -43,16 +44,31 @@ class Product(RasterDataset):
     #: Shell patterns of archives that hold scenes, looked into when they lie in a folder.
     archive_globs: ClassVar[Sequence[str]] = ()
 
+    def _first_names(self) -> list[str]:
+        """Names that the first band may have in files: of these there is a row a scene."""
+        return [self.bands[0]] if self.separate_files and self.bands else []
+
     def _find(self) -> list[str]:
         files = super()._find()
         folders = [path for path in path_list(self.paths) if os.path.isdir(path)]
-        if not self.archive_globs or not folders:
-            return files
-        archives = find_files(folders, self.archive_globs)
-        # a scene that is there both as an archive and extracted is read from its files
-        there = {os.path.basename(path) for path in files}
-        members = find_files(archives, self._patterns()) if archives else []
-        return files + [path for path in members if os.path.basename(path) not in there]
+        globs = self._archive_patterns()
+        if globs and folders:
+            archives = find_files(folders, globs)
+            # a scene that is there both as an archive and extracted is read from its files
+            there = {os.path.basename(path) for path in files}
+            members = find_files(archives, self._patterns()) if archives else []
+            files += [path for path in members if os.path.basename(path) not in there]
+        names = self._first_names()
+        # files that were named one by one may be those of all bands
+        return [path for path in files if self._band_of(path) in names] if names else files
+
+    def _archive_patterns(self) -> Sequence[str]:
+        return self.archive_globs
+
+    def _band_of(self, path: str) -> str:
+        """The band that a file's name says, or nothing."""
+        match = re.match(self.filename_regex, os.path.basename(path), re.VERBOSE)
+        return match["band"] if match else ""
 
     def _scene_bands(self, path: str) -> list[SceneBand]:
         bands = super()._scene_bands(path)
