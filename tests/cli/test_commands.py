@@ -62,7 +62,7 @@ def test_from_folders_to_a_map(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    init = ["init", "--images", world.images, "--labels", world.labels, "--epochs", "2"]
+    init = ["init", "--images", world.images, "--labels", world.labels, "--epochs", "1"]
     assert main(init) == 0, capsys.readouterr().err
     said = capsys.readouterr().out
     for part in ("EPSG:32614", "EPSG:32615", "EPSG:5070", "2023-05-12", "Cultivated", "nir"):
@@ -76,7 +76,7 @@ def test_from_folders_to_a_map(
     assert "config.yaml exists" in capsys.readouterr().err
 
     small = ["--model.init_args.model", "fcn", "--model.init_args.num_filters", "16",
-             "--data.init_args.length", "32", "--trainer.enable_progress_bar", "false"]  # fmt: skip
+             "--data.init_args.length", "16", "--trainer.enable_progress_bar", "false"]  # fmt: skip
     assert main(["fit", "--config", "config.yaml", *small]) == 0, capsys.readouterr().err
     run = Path("runs/config")
     for name in ("best.ckpt", "last.ckpt", "config.yaml", "metrics.csv", "val.png"):
@@ -100,8 +100,18 @@ def test_from_folders_to_a_map(
         assert file.crs.to_epsg() == 32614
     assert Path("map.png").stat().st_size > 500
 
-    assert main(["fit", "--config", "config.yaml", *small, "--trainer.max_epochs", "1"]) == 0
-    assert Path("runs/config-2/best.ckpt").exists()  # nothing is written over
+
+def test_no_run_is_written_over(tmp_path: Path) -> None:
+    from swath.cli.lightning import new_run, newest_run
+    from swath.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="run swath fit first"):
+        newest_run(str(tmp_path), "trees")
+    for expected in ("trees", "trees-2", "trees-3"):
+        folder = Path(new_run(str(tmp_path), "trees"))
+        assert folder.name == expected
+        (folder / "best.ckpt").touch()
+    assert Path(newest_run(str(tmp_path), "trees")).name == "trees-3"
 
 
 def test_testing_what_was_not_trained(

@@ -205,6 +205,8 @@ def run_stage(stage: str, argv: Sequence[str]) -> int:
     )
     for noise in noises:
         warnings.filterwarnings("ignore", message=f".*{noise}.*")
+    # Its smaller windows are filled up by the data modules of Swath.
+    logging.getLogger("swath.samplers.grid").setLevel(logging.ERROR)
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
