@@ -72,8 +72,11 @@ class Windows:
         self.shape = np.ones((n, 2), dtype=np.int64)
         for axis in (0, 1):
             want = self.extent[:, axis]
-            lo = np.maximum(np.floor(low[:, axis] + TOLERANCE), row_low[:, axis])
-            hi = np.minimum(np.ceil(high[:, axis] - TOLERANCE), row_high[:, axis])
+            lo = np.floor(low[:, axis] + TOLERANCE)
+            hi = np.ceil(high[:, axis] - TOLERANCE)
+            # Whole pixels, as long as that does not lead out of the dataset.
+            lo = np.where(lo >= all_low[:, axis] - TOLERANCE, lo, row_low[:, axis])
+            hi = np.where(hi <= all_high[:, axis] + TOLERANCE, hi, row_high[:, axis])
             strict = self._strict
             lo = np.where(strict, np.ceil(low[:, axis] - TOLERANCE), lo)
             hi = np.where(strict, np.floor(high[:, axis] + TOLERANCE), hi)
