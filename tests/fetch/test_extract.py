@@ -416,3 +416,28 @@ def test_fetch_and_extract(loopback, tmp_path):
     assert len(loopback.requests) == count
     mark = json.loads((root / ".a.zip.extracted").read_text())
     assert sorted(name for name, _ in mark["files"]) == sorted(FILES)
+
+
+def test_two_processes_extract_once(tmp_path):
+    archive, out = make_zip(tmp_path / "a.zip", {f"d/{i}": b"x" * i for i in range(200)}), tmp_path
+    code = f"""
+import sys
+sys.path[:0] = {sys.path!r}
+from swath.fetch import extract_archive
+import swath.fetch.extract as e
+run = e._Job.run
+def told(self, progress):
+    print("extracting")
+    run(self, progress)
+e._Job.run = told
+extract_archive({str(archive)!r})
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = [process.communicate()[0].strip() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert sorted(said) == ["", "", "extracting"]
+    assert len(list((out / "d").iterdir())) == 200
+    assert not list(tmp_path.glob(".*.lock"))

@@ -55,7 +55,8 @@ def _walk(folder: str) -> Iterable[str]:
         with os.scandir(current) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=True):
-                    pending.append(entry.path)
+                    if not entry.name.startswith("."):  # an archive being extracted, perhaps
+                        pending.append(entry.path)
                 else:
                     yield entry.path
 
@@ -87,7 +88,7 @@ def is_archive(path: str) -> bool:
 def find_files(paths: Path | Iterable[Path], patterns: Sequence[str]) -> list[str]:
     """Files under `paths` whose name fits any of `patterns`, each once, sorted.
 
-    A folder is searched to any depth, and an archive by its members. A file that is named itself
+    A folder is searched to any depth (hidden folders apart), and an archive by its members. A file that is named itself
     belongs to the layer whatever its name is.
 
     Args:

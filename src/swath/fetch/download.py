@@ -52,7 +52,8 @@ def download(
     A download that was cut off, by the network or by a killed process, goes on where it stopped
     (``path.part``) when the server says that the file is still the same one (ETag or
     Last-Modified), or when a digest will tell. A file that is already in its place and is the
-    right one is not downloaded again; one that is not is replaced. Of several processes that
+    right one is not downloaded again (without digest and size, any file there is taken for it);
+    one that is not is replaced. Of several processes that
     want the same file one downloads, and the others wait. Proxies are taken from the environment
     (``HTTPS_PROXY``, ``NO_PROXY``); credentials never appear in messages or logs.
 

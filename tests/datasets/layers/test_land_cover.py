@@ -77,6 +77,13 @@ class TestCDL:
             CDL(root)
         assert len(CDL(root, checksum=False)) == 1
 
+    def test_half_extracted_archive_of_another_process_is_not_read(self, tmp_path):
+        busy = tmp_path / "root" / ".2021_30m_cdls.zip.extracting" / "2021_30m_cdls"
+        busy.mkdir(parents=True)
+        (busy / "2021_30m_cdls.tif").write_bytes(b"II*")
+        with pytest.raises(DatasetNotFoundError):
+            CDL(tmp_path / "root")
+
     def test_nothing_there(self, tmp_path):
         with pytest.raises(DatasetNotFoundError, match="download=True"):
             CDL(tmp_path / "none")
