@@ -1,12 +1,14 @@
 """Pixels in and out: tiles of any raster file, a cache of decoded ones, the warp engine."""
 
 from swath.raster.cache import TileCache, set_tile_cache, tile_cache
+from swath.raster.headers import HeaderTable, scan_headers
 from swath.raster.info import Level, RasterInfo
 from swath.raster.source import DirectTiles, Source, open_source, read_info
 from swath.raster.write import RasterWriter, write_raster
 
 __all__ = [
     "DirectTiles",
+    "HeaderTable",
     "Level",
     "RasterInfo",
     "RasterWriter",
@@ -14,6 +16,7 @@ __all__ = [
     "TileCache",
     "open_source",
     "read_info",
+    "scan_headers",
     "set_tile_cache",
     "tile_cache",
     "write_raster",

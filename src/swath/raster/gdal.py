@@ -6,7 +6,10 @@ more when all are lent. A forked child opens its own: the parent's are never tou
 
 from __future__ import annotations
 
+import dataclasses
+import html
 import os
+import re
 import threading
 import warnings
 from collections.abc import Hashable, Iterator
@@ -17,6 +20,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from pyproj import CRS
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import MemoryFile
@@ -35,6 +39,8 @@ __all__ = ["GdalSource", "crs_of_bytes", "read_gdal_info"]
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)
 
 _SIDE = 512
+# rasterio lets some of GDAL's own errors through, and texts that are no UTF-8.
+_ERRORS = (RasterioError, CPLE_BaseError, ValueError)
 _FORKED: list[Any] = []  # handles of the parent: never used nor closed in the child
 
 
@@ -53,17 +59,21 @@ def _open(path: str, level: int) -> Any:
         if level == 0:
             return rasterio.open(path)
         return rasterio.open(path, overview_level=level - 1)
-    except (RasterioError, ValueError) as error:
+    except _ERRORS as error:
         text = str(error)
         if "No such file" in text or "does not exist in the file system" in text:
             raise FileMissingError(
                 f"{path} does not exist or cannot be reached ({text}); check the spelling, and "
                 "for a remote file the network and the credentials that GDAL uses"
             ) from error
-        raise UnreadableFileError(
-            f"{path} cannot be opened: {text}. Check that it is complete (compare its size and "
-            "checksum with the provider's) and of a raster format that GDAL reads (rio info FILE)"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: Exception) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{path} cannot be read: {error}. Check that it is complete (compare its size and checksum "
+        "with the provider's, copy it again) and of a raster format that GDAL reads (rio info FILE)"
+    )
 
 
 def _cut(dataset: Any) -> Level:
@@ -95,54 +105,83 @@ def read_gdal_info(path: str) -> RasterInfo:
         UnsupportedDataError: Complex pixels.
     """
     with _open(path, 0) as dataset:
-        if dataset.count == 0:
-            inner = ", ".join(dataset.subdatasets[:5])
-            raise UnreadableFileError(
-                f"{path} has no bands of its own"
-                + (f"; name one of its sub-datasets instead: {inner}" if inner else "")
-            )
-        if any("complex" in name for name in dataset.dtypes):
-            raise UnsupportedDataError(
-                f"{path} has complex pixels, which Swath does not read; write amplitude and "
-                "phase, or the real and imaginary parts, as bands of real numbers first"
-            )
-        levels = [_cut(dataset)]
-        for i in range(len(dataset.overviews(1))):
-            with _open(path, i + 1) as overview:
-                levels.append(_cut(overview))
         try:
-            colors = dataset.colormap(1) if ColorInterp.palette in dataset.colorinterp else None
-        except ValueError:
-            colors = None
-        tags = dataset.tags()
-        for name, domain in (("RPC", "RPC"),):
-            if dataset.tags(ns=domain):
-                tags[name] = "yes"
-        return RasterInfo(
-            path=path,
-            driver=dataset.driver,
-            crs=_pyproj(dataset.crs),
-            transform=dataset.transform,
-            width=dataset.width,
-            height=dataset.height,
-            count=dataset.count,
-            dtype=np.result_type(*dataset.dtypes),
-            nodata=tuple(None if v is None else float(v) for v in dataset.nodatavals),
-            levels=tuple(levels),
-            descriptions=tuple(dataset.descriptions),
-            colormap=colors,
-            mask=_mask_kind(dataset),
-            scales=tuple(dataset.scales),
-            offsets=tuple(dataset.offsets),
-            tags=tags,
+            return _describe(path, dataset)
+        except _ERRORS as error:
+            raise _unreadable(path, error) from error
+
+
+_SOURCE = re.compile(r"<SourceFilename([^>]*)>([^<]+)</SourceFilename>")
+
+
+def _check_sources(path: str) -> None:
+    """Raise if a local VRT names a local file that is not there.
+
+    GDAL reports such a source once and reads zeros in its place afterwards.
+    """
+    with open(path, encoding="utf-8", errors="replace") as file:
+        text = file.read()
+    for about, name in set(_SOURCE.findall(text)):
+        source = html.unescape(name)
+        if ":" in source or source.startswith("/vsi"):
+            continue
+        if 'relativeToVRT="1"' in about:
+            source = os.path.join(os.path.dirname(path), source)
+        if not os.path.exists(source):
+            raise FileMissingError(
+                f"{path} is made of other files, and one of them does not exist: {source}; put it "
+                "there, or build the VRT again"
+            )
+
+
+def _describe(path: str, dataset: Any) -> RasterInfo:
+    if dataset.driver == "VRT" and os.path.isfile(path):
+        _check_sources(path)
+    if dataset.count == 0:
+        inner = ", ".join(dataset.subdatasets[:5])
+        raise UnreadableFileError(
+            f"{path} has no bands of its own"
+            + (f"; name one of its sub-datasets instead: {inner}" if inner else "")
         )
+    if any("complex" in name for name in dataset.dtypes):
+        raise UnsupportedDataError(
+            f"{path} has complex pixels, which Swath does not read; write amplitude and "
+            "phase, or the real and imaginary parts, as bands of real numbers first"
+        )
+    levels = [_cut(dataset)]
+    for i in range(len(dataset.overviews(1))):
+        with _open(path, i + 1) as overview:
+            levels.append(_cut(overview))
+    try:
+        colors = dataset.colormap(1) if ColorInterp.palette in dataset.colorinterp else None
+    except ValueError:
+        colors = None
+    tags = dataset.tags()
+    return RasterInfo(
+        path=path,
+        driver=dataset.driver,
+        crs=_pyproj(dataset.crs),
+        transform=dataset.transform,
+        width=dataset.width,
+        height=dataset.height,
+        count=dataset.count,
+        dtype=np.result_type(*dataset.dtypes),
+        nodata=tuple(None if v is None else float(v) for v in dataset.nodatavals),
+        levels=tuple(levels),
+        descriptions=tuple(dataset.descriptions),
+        colormap=colors,
+        mask=_mask_kind(dataset),
+        scales=tuple(dataset.scales),
+        offsets=tuple(dataset.offsets),
+        tags=tags,
+    )
 
 
 class GdalSource:
     """A file read by GDAL; see `swath.raster.Source`."""
 
-    def __init__(self, path: str, key: Hashable) -> None:
-        self.info = read_gdal_info(path)
+    def __init__(self, path: str, key: Hashable, name: str | None = None) -> None:
+        self.info = dataclasses.replace(read_gdal_info(path), path=name or path)
         self.key = key
         self._path = path
         self._pid = os.getpid()
@@ -161,12 +200,9 @@ class GdalSource:
             handle = _open(self._path, level)
         try:
             yield handle
-        except RasterioError as error:
+        except _ERRORS as error:
             handle.close()
-            raise UnreadableFileError(
-                f"{self._path} cannot be read: {error}. Check that it is complete: compare its "
-                "size and checksum with the provider's, and copy it again"
-            ) from error
+            raise _unreadable(self._path, error) from error
         with self._lock:
             idle.append(handle)
 

@@ -25,7 +25,9 @@ _MAX_GDAL = max(16, min(256, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 8)
 _RECHECK = 1.0  # seconds for which a file is taken to be unchanged
 _ARCHIVES = {".zip": "/vsizip/", ".tar": "/vsitar/", ".tgz": "/vsitar/", ".gz": "/vsitar/"}
 # "zip+https://…", "s3://…", and GDAL's own 'NETCDF:"file":variable'.
-_NAMED = re.compile(r"[A-Za-z][A-Za-z0-9+_.-]*:(//|[^\\/])")
+_NAMED = re.compile(r"[A-Za-z][A-Za-z0-9+_.-]+:.")
+# GDAL's paths into archives, "/vsizip//data/a.zip/b.tif", and rasterio's, "zip://data/a.zip!b.tif".
+_INSIDE = re.compile(r"(?:/vsi(?:zip|tar)/|(?:zip|tar)://)([^!]*)")
 
 Stat = tuple[int, int]
 
@@ -88,7 +90,7 @@ def open_source(path: Path) -> Source:
             if now - entry.checked < _RECHECK:
                 _open.move_to_end(name)
                 return entry.source
-    if entry is not None and entry.stat == _stat(name):
+    if entry is not None and entry.stat == file_stat(name):
         entry.checked = now
         return entry.source
     source, stat = _make(name)
@@ -107,12 +109,13 @@ def open_source(path: Path) -> Source:
     return source
 
 
-def _stat(name: str) -> Stat | None:
+def file_stat(name: str) -> Stat | None:
     """Size and time of a local file (of the archive, for a path into one); None for the rest."""
     try:
         found = os.stat(name)
     except OSError:
-        inside = _archive(name)
+        place = _INSIDE.match(name)
+        inside = _archive(place[1] if place else name)
         if inside is None:
             return None
         found = os.stat(inside[0])
@@ -121,7 +124,7 @@ def _stat(name: str) -> Stat | None:
 
 def _archive(name: str) -> tuple[str, str] | None:
     """(archive, GDAL's path) for a path that runs through a local archive file."""
-    parent = os.path.dirname(name)
+    parent = name
     while parent and parent != os.path.dirname(parent):
         if os.path.isfile(parent):
             prefix = _ARCHIVES.get(os.path.splitext(parent)[1].lower())
@@ -145,7 +148,7 @@ def _make(name: str) -> tuple[Source, Stat | None]:
     except (FileNotFoundError, NotADirectoryError):
         inside = _archive(name)
         if inside is not None:
-            return _make_gdal(name, inside[1]), _stat(name)
+            return _make_gdal(name, inside[1]), file_stat(name)
         if name.startswith("/vsi") or _NAMED.match(name):
             return _make_gdal(name, name), None
         raise FileMissingError(missing(name)) from None
@@ -167,5 +170,5 @@ def _make(name: str) -> tuple[Source, Stat | None]:
 def _make_gdal(name: str, path: str) -> Source:
     from swath.raster.gdal import GdalSource
 
-    key: Hashable = ("gdal", name, *(_stat(name) or ()))
-    return GdalSource(path, key)
+    key: Hashable = ("gdal", name, *(file_stat(name) or ()))
+    return GdalSource(path, key, name)
