@@ -88,8 +88,8 @@ def is_archive(path: str) -> bool:
 def find_files(paths: Path | Iterable[Path], patterns: Sequence[str]) -> list[str]:
     """Files under `paths` whose name fits any of `patterns`, each once, sorted.
 
-    A folder is searched to any depth (hidden folders apart), and an archive by its members. A file that is named itself
-    belongs to the layer whatever its name is.
+    A folder is searched to any depth (hidden folders apart), and an archive by its members. A file
+    that is named itself belongs to the layer whatever its name is.
 
     Args:
         paths: Files, folders, archives, URLs, or paths of GDAL's virtual file systems.
