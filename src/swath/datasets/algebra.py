@@ -181,7 +181,7 @@ class IntersectionDataset(_Combined):
         for dataset, fields, asked in zip(
             self.datasets, children, self._queries(queries), strict=True
         ):
-            part = {}
+            part: dict[str, NDArray[Any]] = {}
             for field in fields:
                 low = start[field.key]
                 part[field.key] = arrays[field.key][:, low : low + field.channels]
@@ -223,7 +223,7 @@ class UnionDataset(_Combined):
         self.valid_mask = any(d.valid_mask for d in self.datasets)
         frames = [d.index for d in self.datasets]
         names = sorted({c for f in frames for c in f.columns} - {"geometry"})
-        columns = {
+        columns: dict[str, Any] = {
             name: np.concatenate(
                 [
                     np.asarray(f[name], dtype=object)

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from math import prod
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ def allocate(shape: tuple[int, ...], dtype: DTypeLike) -> tuple[NDArray[Any], to
     kind = np.dtype(dtype)
     nbytes = prod(shape) * kind.itemsize
     if torch.utils.data.get_worker_info() is not None and nbytes > 0:
-        storage = torch.UntypedStorage._new_shared(nbytes)
+        storage: Any = cast(Any, torch.UntypedStorage)._new_shared(nbytes)
         flat = torch.empty(0, dtype=torch.uint8).set_(storage)
         array = flat.numpy().view(kind).reshape(shape)
         return array, flat.view(torch.from_numpy(np.empty(0, kind)).dtype).view(shape)

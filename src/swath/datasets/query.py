@@ -105,7 +105,7 @@ def nanoseconds(value: Any) -> int:
     """Nanoseconds since 1970 of anything pandas takes for a time."""
     try:
         stamp = value if isinstance(value, pd.Timestamp) else pd.Timestamp(value)
-        if stamp is pd.NaT:
+        if pd.isna(stamp):
             raise ValueError("not a time")
         if stamp.tzinfo is not None:
             stamp = stamp.tz_convert("UTC").tz_localize(None)

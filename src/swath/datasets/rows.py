@@ -23,7 +23,7 @@ from swath.datasets.query import interval_nanoseconds, nanoseconds
 from swath.errors import ConfigError, CRSError, DatasetNotFoundError
 from swath.geometry import Grid
 from swath.geometry.transform import same_crs, transform_bounds
-from swath.datasets.interim_headers import HeaderTable, scan_headers
+from swath.raster.headers import HeaderTable, scan_headers
 from swath.typing import Path
 
 if TYPE_CHECKING:
@@ -127,10 +127,14 @@ def build_index(
 
 def _footprints(table: HeaderTable, crs: CRS | None) -> tuple[CRS, NDArray[Any]]:
     t, w, h = table.transform, table.width, table.height
-    corners = np.stack([np.stack([x, y], 1) for x, y in ((0 * w, 0 * h), (w, 0 * h), (w, h), (0 * w, h))], 1)  # fmt: skip
+    zero = np.zeros_like(w)
+    corners = np.stack(
+        [np.stack([zero, zero], 1), np.stack([w, zero], 1), np.stack([w, h], 1),
+         np.stack([zero, h], 1)], 1,
+    )  # fmt: skip
     x = t[:, 0:1] * corners[..., 0] + t[:, 1:2] * corners[..., 1] + t[:, 2:3]
     y = t[:, 3:4] * corners[..., 0] + t[:, 4:5] * corners[..., 1] + t[:, 5:6]
-    shapes = shapely.polygons(np.stack([x, y], -1))
+    shapes = np.asarray(shapely.polygons(np.stack([x, y], -1)), dtype=object)
     ids = np.asarray(table.crs_id)
     if (ids < 0).any():
         i = int(np.flatnonzero(ids < 0)[0])
@@ -171,9 +175,8 @@ def index_from_frame(
     if isinstance(frame.index, pd.IntervalIndex):
         t0, t1 = interval_nanoseconds(frame.index)
     else:
-        one = frame["datetime"] if "datetime" in frame else None
-        starts = frame["start"] if "start" in frame else one
-        stops = frame["stop"] if "stop" in frame else one
+        one = frame.get("datetime")
+        starts, stops = frame.get("start", one), frame.get("stop", one)
         t0 = np.array([nanoseconds(mint)] * n if starts is None else [*map(nanoseconds, starts)])
         t1 = np.array([nanoseconds(maxt)] * n if stops is None else [*map(nanoseconds, stops)])
     own = CRS.from_user_input(frame.crs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -20,7 +20,9 @@ _TREE_FROM = 1024  # rows from which a tree beats comparing all rows
 
 
 @njit(nogil=True, cache=True)
-def _touching(boxes, t0, t1, xmin, ymin, xmax, ymax, start, stop):
+def _touching(
+    boxes: Any, t0: Any, t1: Any, xmin: Any, ymin: Any, xmax: Any, ymax: Any, start: Any, stop: Any
+) -> Any:
     """Rows that share ground and time. Points and upright lines have no inside to share."""
     hits = np.empty(len(boxes), np.intp)
     n = 0

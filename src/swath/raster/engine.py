@@ -246,7 +246,7 @@ def _read_group(
     top, bottom = max(plan.y_min - pad_y, -1), min(plan.y_max + pad_y, size.height + 1)
     h, w = bottom - top, right - left
     th, tw = size.tile_height, size.tile_width
-    table, row_stride, col_stride, ty0, tx0, keep = group.tiles(
+    table, row_stride, col_stride, ty0, tx0, keep = group.tiles(  # noqa: RUF059 (keeps the tiles alive)
         level,
         max(top, 0) // th,
         (min(bottom, size.height) - 1) // th + 1,

@@ -81,7 +81,7 @@ class PatchPlan:
 
 
 @njit(nogil=True, cache=True)
-def _extremes(px, py):
+def _extremes(px: Any, py: Any) -> Any:
     """Bounds of all blocks, sampled at 3 × 3 places, widened by what may lie between."""
     x0, x1, y0, y1 = np.inf, -np.inf, np.inf, -np.inf
     xs, ys = np.empty((3, 3)), np.empty((3, 3))
@@ -110,14 +110,14 @@ def _extremes(px, py):
 
 
 @njit(nogil=True, cache=True)
-def _inverse(a, b, c, d, e, f):
+def _inverse(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
     det = a * e - b * d
     ia, ib, id_, ie = e / det, -b / det, -d / det, a / det
     return ia, ib, -(ia * c + ib * f), id_, ie, -(id_ * c + ie * f)
 
 
 @njit(nogil=True, cache=True)
-def _plan_affine(grid, level):
+def _plan_affine(grid: Any, level: Any) -> Any:
     """A patch in the file's own CRS: one block whose polynomial is linear."""
     ga, gb, gc, gd, ge, gf, height, width = grid
     a, b, c, d, e, f = _inverse(*level)
@@ -146,7 +146,7 @@ def _plan_affine(grid, level):
 
 
 @njit(nogil=True, cache=True)
-def _plan_blocks(blocks, cx, cy, level):
+def _plan_blocks(blocks: Any, cx: Any, cy: Any, level: Any) -> Any:
     """A patch mapped into the file's CRS by bicubic blocks."""
     a, b, c, d, e, f = _inverse(*level)
     px, py = a * cx + b * cy, d * cx + e * cy
@@ -165,9 +165,10 @@ def _plan_exact(xy: NDArray[np.float64], level: tuple[float, ...]) -> PatchPlan:
     a, b, c, d, e, f = _inverse(*level)
     exact = np.stack([a * xy[0] + b * xy[1] + c, d * xy[0] + e * xy[1] + f])
     ok = np.isfinite(exact).all(axis=0)
-    none = (_NO_BLOCKS, _NO_COEFFICIENTS, _NO_COEFFICIENTS, exact)
     if not ok.any():
-        return PatchPlan(*none, 0, 0, 0, 0, 1.0, 1.0)
+        return PatchPlan(
+            _NO_BLOCKS, _NO_COEFFICIENTS, _NO_COEFFICIENTS, exact, 0, 0, 0, 0, 1.0, 1.0
+        )
     with np.errstate(invalid="ignore"):
         steps = [
             np.nanmedian(np.abs(np.diff(exact[i], axis=j))) if exact.shape[1 + j] > 1 else 0.0
@@ -176,10 +177,9 @@ def _plan_exact(xy: NDArray[np.float64], level: tuple[float, ...]) -> PatchPlan:
         ]
     sx, sy = float(np.hypot(steps[0], steps[1])), float(np.hypot(steps[2], steps[3]))
     ends = (exact[0][ok].min(), exact[0][ok].max(), exact[1][ok].min(), exact[1][ok].max())
-    return PatchPlan(
-        *none, *_whole(ends),
-        sx if np.isfinite(sx) and sx > 0 else 1.0, sy if np.isfinite(sy) and sy > 0 else 1.0,
-    )  # fmt: skip
+    x0, x1, y0, y1 = _whole(ends)
+    sx, sy = (v if np.isfinite(v) and v > 0 else 1.0 for v in (sx, sy))
+    return PatchPlan(_NO_BLOCKS, _NO_COEFFICIENTS, _NO_COEFFICIENTS, exact, x0, x1, y0, y1, sx, sy)
 
 
 def compose(grid: tuple[Any, ...], mapping: Mapping | None, level: tuple[float, ...]) -> PatchPlan:

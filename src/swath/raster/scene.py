@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -218,8 +219,14 @@ def open_scene(bands: Iterable[SceneBand], crs: CRS | None = None) -> Scene:
         groups.append(_group(members))
     if scene_crs is None:
         raise BandError("a scene needs at least one band")
-    finest = min(min(g.info.transform.a**2 + g.info.transform.d**2,
-                     g.info.transform.b**2 + g.info.transform.e**2) for g in groups) ** 0.5  # fmt: skip
+    finest = min(
+        math.hypot(*sides)
+        for g in groups
+        for sides in (
+            (g.info.transform.a, g.info.transform.d),
+            (g.info.transform.b, g.info.transform.e),
+        )
+    )
     return Scene(scene_crs, groups, finest)
 
 

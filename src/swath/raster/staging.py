@@ -51,7 +51,8 @@ def stage_native(
 
     `table` (B, rows, columns) uint64 holds tile addresses from tile (ty0, tx0) on, 0 for a tile
     that is absent from the file and then reads as `absent[band]`. `like` is an empty array of the
-    file's dtype; rows of `out` are contiguous. The window must share at least one row and one column with the image.
+    file's dtype; rows of `out` are contiguous. The window must share at least one row and one
+    column with the image.
     """
     bands, h, w = out.shape
     c_from, c_to = max(left, 0), min(left + w, image_w)
@@ -84,7 +85,7 @@ def stage_native(
 
 @njit(nogil=True, cache=True)
 def mark_nodata(native, nodata, has_nodata, out):
-    """`native` (B, h, w) as float32 in `out`, NaN where a band equals its nodata; count of those."""
+    """Copy `native` (B, h, w) to float32, NaN where a band equals its nodata; count of those."""
     invalid = 0
     for b in range(native.shape[0]):
         if not has_nodata[b]:
