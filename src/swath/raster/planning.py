@@ -196,7 +196,7 @@ def compose(grid: tuple[Any, ...], mapping: Mapping | None, level: tuple[float, 
     if mapping.exact is not None:
         return _plan_exact(mapping.exact, level)
     px, py, ends, scale = _plan_blocks(mapping.blocks, mapping.x, mapping.y, level)
-    return PatchPlan(mapping.blocks, px, py, _NO_EXACT, *_whole(ends), *scale)
+    return PatchPlan(mapping.blocks, px, py, _NO_EXACT, *_whole(ends), scale[0], scale[1])
 
 
 def _whole(ends: tuple[float, ...]) -> tuple[int, int, int, int]:
