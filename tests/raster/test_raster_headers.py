@@ -14,7 +14,7 @@ import rasterio
 from pyproj import CRS
 
 from swath.errors import ConfigError, FileMissingError, UnreadableFileError
-from swath.raster import headers
+from swath.raster import headerjobs, headers
 from swath.raster.headers import HeaderTable, scan_headers
 
 
@@ -65,24 +65,26 @@ def check(table: HeaderTable, paths: list[Path]) -> None:
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files whose header was opened."""
     opened: list[str] = []
-    real = headers.read_info
+    real = headerjobs.read_info
 
     def watch(path: str) -> Any:
         opened.append(os.path.basename(path))
         return real(path)
 
-    monkeypatch.setattr(headers, "read_info", watch)
+    monkeypatch.setattr(headerjobs, "read_info", watch)
     return opened
 
 
 @pytest.mark.parametrize("workers", [None, 1, 3])
-def test_read(folder: list[Path], workers: int | None) -> None:
+def test_read(folder: list[Path], tmp_path: Path, workers: int | None) -> None:
     table = scan_headers(folder, workers=workers)
     check(table, folder)
     assert len(table.crs) == 3
     assert table.crs[0] is table.crs[table.crs_id[4]]
     check(scan_headers(folder[::-1]), folder[::-1])
-    assert len(scan_headers([])) == 0
+    for _ in range(2):
+        assert len(scan_headers([], keep=tmp_path / "none.parquet")) == 0
+    check(scan_headers(folder, keep=tmp_path / "none.parquet"), folder)
 
 
 def test_kept_and_checked(folder: list[Path], tmp_path: Path, read: list[str]) -> None:
@@ -196,5 +198,5 @@ def test_helper_processes(
     with pytest.raises(UnreadableFileError, match=r"bad\.tif"):
         scan_headers([*folder, bad], workers=2)
     # A helper that dies is done without.
-    monkeypatch.setattr(headers.sys, "executable", "/bin/false")
+    monkeypatch.setattr(headerjobs.sys, "executable", "/bin/false")
     check(scan_headers(folder, workers=2), folder)

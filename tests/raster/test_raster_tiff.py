@@ -534,6 +534,14 @@ def test_changed_file_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert open_source(path) is open_source(path)
 
 
+def test_header_of_a_changed_file_is_never_stale(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    for width in (5, 6, 7):
+        write(path, pixels(1, 9, width, "uint8"))
+        assert read_info(path).width == width
+        open_source(path)
+
+
 def test_tiles_come_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = TileCache(1 << 20)
     monkeypatch.setattr("swath.raster.cache._current", cache)

@@ -9,9 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +22,8 @@ from pyproj import CRS
 
 from swath.errors import ConfigError, SwathError
 from swath.raster.geotiff import epsg_crs, wkt_crs
-from swath.raster.source import file_stat, read_info
+from swath.raster.headerjobs import Helpers, Row
+from swath.raster.source import file_stat
 from swath.typing import Path
 
 __all__ = ["HeaderTable", "scan_headers"]
@@ -39,9 +37,6 @@ _CHUNK = 200  # files a task
 _PROCESSES_FROM = 10_000
 _PROCESSORS_FROM = 4
 _NAMED = 20  # skipped files named in the warning; all are in `HeaderTable.skipped`
-
-# path's CRS text or None, transform, width, height, count, dtype, nodata of band 1
-Row = tuple[str | None, tuple[float, ...], int, int, int, str, float | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +129,7 @@ def scan_headers(
     stats = np.array([file_stat(name) or (-1, -1) for name in names], np.int64).reshape(-1, 2)
     kept = _load(keep) if keep is not None else None
     rows = np.full(len(names), -1, np.intp)
-    if kept is not None:
+    if kept is not None and len(kept):
         place = {name: i for i, name in enumerate(kept.path)}
         rows[:] = [place.get(name, -1) for name in names]
         same = (kept.size[rows] == stats[:, 0]) & (kept.mtime_ns[rows] == stats[:, 1])
@@ -155,22 +150,6 @@ def scan_headers(
 # --- reading ------------------------------------------------------------------------------------
 
 
-def _read_chunk(paths: Sequence[str]) -> list[Row | SwathError]:
-    found: list[Row | SwathError] = []
-    for path in paths:
-        try:
-            info = read_info(path)
-        except SwathError as error:
-            found.append(error)
-            continue
-        text = None if info.crs is None else info.crs.srs
-        found.append(
-            (text, tuple(info.transform)[:6], info.width, info.height, info.count,
-             info.dtype.name, info.nodata[0])
-        )  # fmt: skip
-    return found
-
-
 def _read_all(
     paths: Sequence[str], workers: int | None, on_error: str, progress: bool
 ) -> tuple[list[Row | None], tuple[tuple[str, str], ...]]:
@@ -187,7 +166,7 @@ def _read_all(
     bar = tqdm(total=len(paths), desc="headers", unit="file", delay=1, disable=not progress)
     with (
         bar,
-        _Helpers(many) as helpers,
+        Helpers(many) as helpers,
         ThreadPoolExecutor(max(1, min(threads, len(chunks)))) as pool,
     ):
         try:
@@ -219,62 +198,6 @@ def _processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-class _Helpers:
-    """Processes that read headers, one a thread; without them, the threads read themselves.
-
-    They are started as commands: unlike multiprocessing's, they neither inherit the locks of
-    this process nor run the user's script a second time.
-    """
-
-    def __init__(self, processes: bool) -> None:
-        self._processes = processes
-        self._own = threading.local()
-        self._started: list[subprocess.Popen[bytes]] = []
-
-    def __enter__(self) -> _Helpers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._started:
-            process.kill()
-            process.communicate()
-
-    def read(self, paths: Sequence[str]) -> list[Row | SwathError]:
-        """Rows of one chunk; read here if the helper fails (killed for memory, say)."""
-        if not self._processes:
-            return _read_chunk(paths)
-        process: Any = getattr(self._own, "process", None)
-        if process is None:
-            process = self._own.process = _start()
-            self._started.append(process)
-        try:
-            pickle.dump(list(paths), process.stdin)
-            process.stdin.flush()
-            return pickle.load(process.stdout)  # noqa: S301
-        except (OSError, EOFError, pickle.UnpicklingError):
-            return _read_chunk(paths)
-
-
-def _start() -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", "from swath.raster.headers import serve; serve()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)},
-    )
-
-
-def serve() -> None:
-    """Answer lists of paths on standard input with rows on standard output, until it closes."""
-    source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    # Whatever a library prints must not get between the answers.
-    os.dup2(2, 1)
-    with contextlib.suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
-        while True:
-            pickle.dump(_read_chunk(pickle.load(source)), target)  # noqa: S301
-            target.flush()
 
 
 # --- tables -------------------------------------------------------------------------------------

@@ -70,8 +70,9 @@ def read_info(path: Path) -> RasterInfo:
     name = os.fspath(path)
     with _lock:
         entry = _open.get(name)
-        if entry is not None and time.monotonic() - entry.checked < _RECHECK:
-            return entry.source.info
+    # Always compared with the file: a table of headers keeps the answer for good.
+    if entry is not None and entry.stat is not None and entry.stat == file_stat(name):
+        return entry.source.info
     return _make(name)[0].info
 
 
