@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Placement"]
 
-_PROBES = 32
+_QUICK = (8, 3)  # tries, and how many must be good for the bounds to be a fair guess
+_THOROUGH = (32, 2)
 _ENUMERATE = 65536
 
 Ints = NDArray[np.int64]
@@ -136,26 +137,38 @@ class Placement:
             self.possible[a] &= r[2 * axis] <= r[2 * axis + 1]
 
     def _plan(self) -> None:
-        """Give every area its leaves, and find those that have no place at all."""
+        """Give every area its leaves, and find those that have no place at all.
+
+        Areas whose bounds are a fair guess keep them; the others' polygons are looked at closely,
+        and where that leaves next to nothing, places are tried one by one.
+        """
         found: dict[int, Sequence[Leaf]] = {}
-        for a in np.flatnonzero(self._complex & self.possible):
-            region = self._corners(int(a))
-            found[int(a)] = leaves(region, tuple(int(v) for v in self.rects[a]))  # type: ignore[arg-type]
-            self.possible[a] = len(found[int(a)]) > 0
         self._set_leaves(found)
-        probe = np.flatnonzero(self._complex & self.possible)
-        if not len(probe):
-            return
         rng = np.random.default_rng(0)  # only finds out what is possible: draws nothing for users
-        many = np.repeat(probe, _PROBES)
-        hits = self._good(many, *self._propose(rng, many)).reshape(-1, _PROBES).sum(axis=1)
-        rare = probe[hits < 2]
-        for a in rare:
+        for a in self._poor(rng, np.flatnonzero(self._complex & self.possible), _QUICK):
+            limits = tuple(int(v) for v in self.rects[a])
+            found[int(a)] = leaves(self._corners(int(a)), limits)  # type: ignore[arg-type]
+            self.possible[a] = len(found[int(a)]) > 0
+        if not found:
+            return
+        self._set_leaves(found)
+        split = np.array(sorted(a for a in found if self.possible[a]), dtype=np.intp)
+        for a in self._poor(rng, split, _THOROUGH):
             i, j = self._try_out(rng, int(a), found[int(a)])
             found[int(a)] = [(int(x), int(x), int(y), int(y)) for x, y in zip(i, j, strict=True)]
             self.possible[a] = len(i) > 0
-        if len(rare):
-            self._set_leaves(found)
+        self._set_leaves(found)
+
+    def _poor(
+        self, rng: np.random.Generator, which: NDArray[np.intp], tries: tuple[int, int]
+    ) -> NDArray[np.intp]:
+        """Those of some areas where too few of some tries (how many, least good) are good."""
+        if len(which) == 0:
+            return which
+        number, enough = tries
+        many = np.repeat(which, number)
+        hits = self._good(many, *self._propose(rng, many)).reshape(-1, number).sum(axis=1)
+        return which[hits < enough]
 
     def _try_out(
         self, rng: np.random.Generator, a: int, rects: Sequence[Leaf]
