@@ -26,7 +26,7 @@ from swath.geometry.mapping import Mapping, map_grids
 from swath.geometry.transform import same_crs
 from swath.raster import kernels
 from swath.raster.lanes import bilinear_lanes, count_equal, stage_lanes
-from swath.raster.planning import aligned_copy, compose
+from swath.raster.planning import aligned_copy, apply_gain, compose
 from swath.raster.scene import BandGroup, Scene
 from swath.raster.simd import LANES
 from swath.raster.staging import count_nan, mark_nodata, stage_mask, stage_native
@@ -235,7 +235,7 @@ def _read_group(
     channel_fills = fills[group.channels]
     if plan.empty(size.width, size.height):
         return
-    copyable = plan.aligned(_ALIGNED) and not group.masked and group.gain is None
+    copyable = plan.aligned(_ALIGNED) and not group.masked
     if copyable and aligned_copy(group, level, plan, out, filled, channel_fills):
         return
     wide_x = plan.scale_x if plan.scale_x > _WIDEN else 1.0
@@ -336,9 +336,7 @@ def _bilinear_lanes(
             if count:
                 return "mixed"
         bilinear_lanes(window, *mapping, out[first:last])
-    if group.gain is not None:
-        out *= group.gain[:, :1, None]
-        out += group.gain[:, 1:, None]
+    apply_gain(group, out)
     return "valid"
 
 
@@ -365,7 +363,5 @@ def _stage(group: BandGroup, place: tuple[Any, ...], window: NDArray[np.float32]
     if mask is not None:
         stage_mask(window, mask)
         invalid = count_nan(window)
-    if group.gain is not None:
-        window *= group.gain[:, :1, None]
-        window += group.gain[:, 1:, None]
+    apply_gain(group, window)
     return int(invalid)

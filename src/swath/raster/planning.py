@@ -16,7 +16,7 @@ from swath.raster.staging import settle, stage_native
 if TYPE_CHECKING:
     from swath.raster.scene import BandGroup
 
-__all__ = ["PatchPlan", "aligned_copy", "compose"]
+__all__ = ["PatchPlan", "aligned_copy", "apply_gain", "compose"]
 
 _NO_EXACT = np.empty((0, 1, 1))
 _NO_BLOCKS = np.empty((0, 4), np.int64)
@@ -247,8 +247,18 @@ def aligned_copy(
     )  # fmt: skip
     del keep
     if group.any_nodata or group.is_float:
+        if group.gain is not None:  # what is filled in goes through the gain with the rest
+            fills = (fills - group.gain[:, 1]) / group.gain[:, 0]
         nodata = group.native_nodata.astype(out.dtype)
         settle(block, nodata, group.has_nodata, fills, place)
     else:
         place[:] = 1
+    apply_gain(group, block)
     return True
+
+
+def apply_gain(group: BandGroup, values: NDArray[Any]) -> None:
+    """Stored numbers (B, h, w) to those of the sample, in place."""
+    if group.gain is not None:
+        values *= group.gain[:, :1, None]
+        values += group.gain[:, 1:, None]
