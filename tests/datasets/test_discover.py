@@ -174,9 +174,9 @@ def test_polygons_become_their_class(tmp_path: Path) -> None:
     frame.to_file(tmp_path / "areas.gpkg")
     layout = discover_labels(tmp_path)
     assert layout.kind == "vector"
-    labels = LabelPolygons(layout, "EPSG:32614", 10, "class", ["dry", "wet"])
+    labels = LabelPolygons(layout, "EPSG:32614", 10, "class", ["wet", "dry"])
     mask = labels[0:100:10, 0:100:10, :]["mask"]
-    assert mask[4].tolist() == [2] * 5 + [1] * 3 + [0] * 2
+    assert mask[4].tolist() == [1] * 5 + [2] * 3 + [0] * 2
 
 
 def test_errors_say_what_was_expected(tmp_path: Path) -> None:

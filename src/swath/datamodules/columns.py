@@ -44,5 +44,8 @@ def polygon_classes(
         column = fits[0] if fits else None
     if column is None:
         return None, [os.path.splitext(os.path.basename(files[0]))[0]]
-    values = table[column].dropna().unique().tolist()
+    values = [
+        int(v) if isinstance(v, float) and v.is_integer() else v
+        for v in table[column].dropna().unique().tolist()
+    ]
     return column, sorted(values, key=lambda v: (isinstance(v, str), v))

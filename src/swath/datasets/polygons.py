@@ -34,6 +34,8 @@ class LabelPolygons(VectorDataset):
         values: Sequence[Any] = (),
         layer: str | int | None = None,
     ) -> None:
-        self._codes = {str(value): i + 1 for i, value in enumerate(values)}
-        super().__init__(list(layout.files), crs, res, label_name=label_name, layer=layer)
+        super().__init__(
+            list(layout.files), crs, res, label_name=label_name, layer=layer,
+            classes=None if label_name is None else list(values),
+        )  # fmt: skip
         set_dates(self, dict(zip(layout.files, layout.dates, strict=True)))

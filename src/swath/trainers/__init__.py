@@ -4,4 +4,7 @@ from swath.trainers.base import BaseTask
 from swath.trainers.checkpoint import load_task
 from swath.trainers.segmentation import SemanticSegmentationTask
 
-__all__ = ["BaseTask", "SemanticSegmentationTask", "load_task"]
+#: The field's newer name of the same task.
+SemanticSegmentation = SemanticSegmentationTask
+
+__all__ = ["BaseTask", "SemanticSegmentation", "SemanticSegmentationTask", "load_task"]
