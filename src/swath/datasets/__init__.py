@@ -8,6 +8,7 @@ from swath.datasets.layers import (
     NAIP,
     NLCD,
     AsterGDEM,
+    CanadianBuildingFootprints,
     Chesapeake,
     ChesapeakeDC,
     ChesapeakeDE,
@@ -29,6 +30,7 @@ from swath.datasets.layers import (
     Landsat7,
     Landsat8,
     Landsat9,
+    OpenBuildings,
     Sentinel1,
     Sentinel2,
 )
@@ -48,6 +50,7 @@ from swath.datasets.splits import (
     time_series_split,
 )
 from swath.datasets.vector import VectorDataset
+from swath.datasets.xarray import XarrayDataset
 from swath.errors import (
     DatasetNotFoundError,
     DependencyNotFoundError,
@@ -59,6 +62,7 @@ __all__ = [
     "NAIP",
     "NLCD",
     "AsterGDEM",
+    "CanadianBuildingFootprints",
     "Chesapeake",
     "ChesapeakeDC",
     "ChesapeakeDE",
@@ -84,6 +88,7 @@ __all__ = [
     "Landsat7",
     "Landsat8",
     "Landsat9",
+    "OpenBuildings",
     "RGBBandsMissingError",
     "RasterDataset",
     "Sentinel1",
@@ -91,6 +96,7 @@ __all__ = [
     "SharedGround",
     "UnionDataset",
     "VectorDataset",
+    "XarrayDataset",
     "concat_samples",
     "merge_samples",
     "random_bbox_assignment",

@@ -18,9 +18,9 @@ from pyproj import CRS
 from swath.datasets.files import find_files, parse_dates, path_list
 from swath.datasets.frames import make_frame
 from swath.datasets.query import nanoseconds
-from swath.errors import DatasetNotFoundError, FileMissingError, SwathError
+from swath.errors import CRSError, DatasetNotFoundError, FileMissingError, SwathError
 from swath.typing import Path
-from swath.vector import VectorInfo, feature_store, reproject
+from swath.vector import VectorInfo, feature_store, reproject_box
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -167,12 +167,8 @@ def _footprint(info: VectorInfo, own: CRS, crs: CRS) -> Any:
     box = shapely.box(xmin, ymin, xmax, ymax)
     if xmax == xmin or ymax == ymin:  # a point, or points in a row: no area, and a place still
         box = shapely.LineString([(xmin, ymin), (xmax, ymax)])
-    size = max(xmax - xmin, ymax - ymin)
-    dense = shapely.segmentize(np.array([box], dtype=object), size / 16 if size > 0 else 1.0)
-    moved = reproject(dense, own, crs, np.inf, f"the bounds of {info.path}")[0]
+    moved = reproject_box(box, own, crs, f"the bounds of {info.path}")
     if moved is None:
-        from swath.errors import CRSError
-
         raise CRSError(
             f"{info.path} lies wholly outside of where {crs.to_string()} is defined; choose "
             "another CRS (crs=…)"

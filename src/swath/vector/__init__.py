@@ -9,7 +9,7 @@ from swath.vector.read import (
     read_features,
     read_info,
 )
-from swath.vector.reproject import reproject, without_defects
+from swath.vector.reproject import reproject, reproject_box, without_defects
 from swath.vector.store import Features, FeatureStore, feature_store, set_feature_store
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "read_features",
     "read_info",
     "reproject",
+    "reproject_box",
     "set_feature_store",
     "to_pixels",
     "without_defects",

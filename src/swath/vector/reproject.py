@@ -18,7 +18,7 @@ from pyproj import CRS
 from swath.errors import CRSError
 from swath.geometry.transform import same_crs, transformer
 
-__all__ = ["reproject", "without_defects"]
+__all__ = ["reproject", "reproject_box", "without_defects"]
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +59,23 @@ def _of_dimension(shape: Any, dimension: int) -> Any:
     if len(kept) == 0:
         return None
     return shapely.union_all(kept) if len(kept) > 1 else kept[0]
+
+
+def reproject_box(shape: Any, source: CRS, target: CRS, where: str) -> Any:
+    """A file's bounds in another CRS, its sides bent as they are there to about a kilometre.
+
+    Returns:
+        A polygon, or None where nothing of it can be expressed in `target`.
+
+    Raises:
+        CRSError: It would be torn by a seam of `target`.
+    """
+    xmin, ymin, xmax, ymax = shapely.bounds(shape)
+    size = max(xmax - xmin, ymax - ymin)
+    dense = shapely.segmentize(np.array([shape], dtype=object), size / 16 if size > 0 else 1.0)
+    unit = float(target.axis_info[0].unit_conversion_factor or 1.0) if target.axis_info else 1.0
+    tolerance = 0.01 if target.is_geographic else 1000.0 / unit
+    return reproject(dense, source, target, tolerance, where, logging.DEBUG)[0]
 
 
 def reproject(
