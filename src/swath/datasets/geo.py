@@ -24,6 +24,7 @@ from swath.datasets.query import (
 )
 from swath.datasets.table import Table
 from swath.errors import QueryError
+from swath.raster.staging import count_set
 from swath.typing import GeoSlice, Path, Sample
 
 if TYPE_CHECKING:
@@ -295,9 +296,8 @@ def put_fill_values(
     values: dict[str, Sequence[float]],
 ) -> None:
     """Write each channel's fill value where nothing was read: arrays (B, C, H, W)."""
-    for i in range(len(filled)):
-        if filled[i].all():
-            continue
+    size = filled.shape[1] * filled.shape[2]
+    for i in np.flatnonzero(count_set(filled) < size):
         hole = filled[i] == 0
         for key, array in arrays.items():
             channels = values.get(key, ())

@@ -29,7 +29,7 @@ from swath.raster.lanes import bilinear_lanes, count_equal, stage_lanes
 from swath.raster.planning import aligned_copy, apply_gain, compose
 from swath.raster.scene import BandGroup, Scene
 from swath.raster.simd import LANES
-from swath.raster.staging import count_nan, mark_nodata, stage_mask, stage_native
+from swath.raster.staging import count_nan, count_set, mark_nodata, stage_mask, stage_native
 
 __all__ = ["Resampling", "Target", "get_num_threads", "read_scenes", "set_num_threads"]
 
@@ -131,14 +131,20 @@ def read_scenes(
     if resampling not in METHODS:
         raise ConfigError(f"resampling is one of {', '.join(METHODS)}, got {resampling!r}")
     mappings = _map_all(targets, crs, scenes)
+    before = count_set(filled)
+    size = filled.shape[1] * filled.shape[2]
 
     def work(k: int) -> None:
+        done = int(before[k])
         for s, scene in enumerate(scenes[k]):
-            if s and filled[k].all():
+            if s:
+                done = int(count_set(filled[k : k + 1])[0])
+            if done == size:
                 break
             _read_scene(
-                scene, targets[k], mappings[k][s], out[k], filled[k], resampling, fills, overviews
-            )
+                scene, targets[k], mappings[k][s], out[k], filled[k], done == 0,
+                resampling, fills, overviews,
+            )  # fmt: skip
 
     threads = min(get_num_threads(), len(targets))
     if threads == 1:
@@ -183,6 +189,7 @@ def _read_scene(
     mapping: Mapping | None,
     out: NDArray[Any],
     filled: NDArray[np.uint8],
+    empty: bool,
     resampling: Resampling,
     fills: NDArray[np.float64],
     overviews: bool,
@@ -190,14 +197,14 @@ def _read_scene(
     if len(scene.groups) == 1:
         group = scene.groups[0]
         part = out[group.channels]
-        _read_group(group, target, mapping, part, filled, resampling, fills, overviews)
+        _read_group(group, target, mapping, part, filled, empty, resampling, fills, overviews)
         return
     before = filled.copy()
     marks = []
     for group in scene.groups:
         mark = before.copy()
         part = out[group.channels]
-        _read_group(group, target, mapping, part, mark, resampling, fills, overviews)
+        _read_group(group, target, mapping, part, mark, empty, resampling, fills, overviews)
         marks.append(mark)
         np.maximum(filled, mark, out=filled)
     for group, mark in zip(scene.groups, marks, strict=True):
@@ -213,6 +220,7 @@ def _read_group(
     mapping: Mapping | None,
     out: NDArray[Any],
     filled: NDArray[np.uint8],
+    empty: bool,
     resampling: Resampling,
     fills: NDArray[np.float64],
     overviews: bool,
@@ -236,7 +244,7 @@ def _read_group(
     if plan.empty(size.width, size.height):
         return
     copyable = plan.aligned(_ALIGNED) and not group.masked
-    if copyable and aligned_copy(group, level, plan, out, filled, channel_fills):
+    if copyable and aligned_copy(group, level, plan, out, filled, channel_fills, empty):
         return
     wide_x = plan.scale_x if plan.scale_x > _WIDEN else 1.0
     wide_y = plan.scale_y if plan.scale_y > _WIDEN else 1.0
@@ -264,7 +272,7 @@ def _read_group(
         valid = _NO_MASK if mask is None else mask
         tail = (group.native_nodata, group.has_nodata, channel_fills, out, filled)
         if resampling == "nearest":
-            whole = mask is None and plan.inside(size.width, size.height) and not filled.any()
+            whole = empty and mask is None and plan.inside(size.width, size.height)
             checks = (group.native_nodata, group.has_nodata)
             if whole and kernels.nearest_plain(native, plan.blocks, px, py, *checks, out):
                 filled[:] = 1
@@ -277,7 +285,7 @@ def _read_group(
             )  # fmt: skip
         return
     narrow = resampling == "bilinear" and wide_x == wide_y == 1.0
-    whole = plan.inside(size.width, size.height) and not filled.any()
+    whole = empty and plan.inside(size.width, size.height)
     if narrow and whole and mask is None and lanes_fit(group):
         verdict = _bilinear_lanes(group, place, (h, w), (plan.blocks, px, py, exact), out)
         if verdict != "mixed":

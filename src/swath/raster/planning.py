@@ -192,7 +192,9 @@ def compose(grid: tuple[Any, ...], mapping: Mapping | None, level: tuple[float, 
     """
     if mapping is None:
         blocks, px, py, ends, scale, same, offset = _plan_affine(grid, level)
-        return PatchPlan(blocks, px, py, _NO_EXACT, *_whole(ends), *scale, offset if same else None)
+        return PatchPlan(
+            blocks, px, py, _NO_EXACT, *_whole(ends), scale[0], scale[1], offset if same else None
+        )
     if mapping.exact is not None:
         return _plan_exact(mapping.exact, level)
     px, py, ends, scale = _plan_blocks(mapping.blocks, mapping.x, mapping.y, level)
@@ -212,6 +214,7 @@ def aligned_copy(
     out: NDArray[Any],
     filled: NDArray[np.uint8],
     fills: NDArray[np.float64],
+    empty: bool,
 ) -> bool:
     """Copy where patch and image have the same pixels; False if that would not be exact.
 
@@ -230,7 +233,7 @@ def aligned_copy(
     if group.is_float and out.dtype.kind != "f":
         return False
     place, block = filled[r0:r1, c0:c1], out[:, r0:r1, c0:c1]
-    if place.any():
+    if not empty and place.any():
         return False
     top, left = y + r0, x + c0
     th, tw = size.tile_height, size.tile_width

@@ -14,7 +14,7 @@ from numba import njit
 
 from swath.raster.simd import LANES, convert_eight, convert_one
 
-__all__ = ["count_nan", "mark_nodata", "settle", "stage_mask", "stage_native"]
+__all__ = ["count_nan", "count_set", "mark_nodata", "settle", "stage_mask", "stage_native"]
 
 
 @njit(nogil=True, cache=True)
@@ -132,6 +132,20 @@ def stage_mask(window, mask):
                     window[b, y, x] = np.float32(np.nan)
                 invalid += bands
     return invalid
+
+
+@njit(nogil=True, cache=True)
+def count_set(masks):
+    """Number of pixels that are set (1) in each of the masks (B, H, W) uint8: (B,) int64."""
+    counts = np.zeros(masks.shape[0], np.int64)
+    for i in range(masks.shape[0]):
+        for y in range(masks.shape[1]):
+            row = masks[i, y]
+            count = 0
+            for x in range(row.shape[0]):
+                count += row[x]
+            counts[i] += count
+    return counts
 
 
 @njit(nogil=True, cache=True)
