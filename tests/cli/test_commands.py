@@ -101,6 +101,15 @@ def test_from_folders_to_a_map(
     assert Path("map.png").stat().st_size > 500
 
 
+def test_a_wrong_option_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--config", str(tmp_path / "nope.yaml")]) == 1
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert "nope.yaml" in lines[0]
+    assert main(["fit", "--nmae", "x"]) == 1
+    assert "nmae" in capsys.readouterr().err
+
+
 def test_no_run_is_written_over(tmp_path: Path) -> None:
     from swath.cli.lightning import new_run, newest_run
     from swath.errors import ConfigError

@@ -35,6 +35,7 @@ class SwathCLI(LightningCLI):
             save_config_kwargs={"overwrite": True},
             # Swath's samplers know the ranks themselves.
             trainer_defaults={"use_distributed_sampler": False, "enable_model_summary": False},
+            parser_kwargs={"exit_on_error": False, stage: {"exit_on_error": False}},
             args=[stage, *argv],
         )
 
@@ -210,5 +211,10 @@ def run_stage(stage: str, argv: Sequence[str]) -> int:
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
-    SwathCLI(stage, argv)
+    from jsonargparse import ArgumentError
+
+    try:
+        SwathCLI(stage, argv)
+    except ArgumentError as error:
+        raise ConfigError(f"{error}; swath {stage} --help lists the options") from error
     return 0
