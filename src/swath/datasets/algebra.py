@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,9 @@ from swath.datasets.samples import concat_samples, merge_samples
 from swath.errors import NoOverlapError
 from swath.geometry.transform import transform_bounds
 from swath.typing import Sample
+
+if TYPE_CHECKING:
+    from geopandas import GeoDataFrame
 
 __all__ = ["IntersectionDataset", "UnionDataset"]
 
@@ -146,11 +149,10 @@ class IntersectionDataset(_Combined):
         keep = ground & (t0 <= t1)
         if not keep.any():
             raise NoOverlapError(_apart(dataset1, dataset2, len(i) > 0 and bool(ground.any())))
-        columns = {}
-        for name, dataset, rows in (("filepath", left, i), ("filepath_2", right, j)):
-            if "filepath" in dataset.index:
-                columns[name] = np.asarray(dataset.index["filepath"], dtype=object)[rows[keep]]
-        self.index = make_frame(columns, shapes[keep], t0[keep], t1[keep], self._crs)
+        self.index = make_frame(
+            _joined(left.index, right.index, i[keep], j[keep]),
+            shapes[keep], t0[keep], t1[keep], self._crs,
+        )  # fmt: skip
 
     def _queries(self, queries: Sequence[Query]) -> list[list[Query]]:
         if not self.spatial_only:
@@ -277,6 +279,24 @@ class UnionDataset(_Combined):
     def _load(self, query: Query) -> Sample:
         touched = [d for d in self.datasets if len(d._rows(query))]
         return self.collate_fn([d._samples([query])[0] for d in touched])
+
+
+def _joined(
+    left: GeoDataFrame, right: GeoDataFrame, i: NDArray[np.intp], j: NDArray[np.intp]
+) -> dict[str, Any]:
+    """Columns of an intersection: files of both, the left one's grid, either one's cuts."""
+    columns: dict[str, Any] = {}
+    for name, frame, rows in (("filepath", left, i), ("filepath_2", right, j)):
+        if "filepath" in frame:
+            columns[name] = np.asarray(frame["filepath"], dtype=object)[rows]
+    for name in ("grid_x", "grid_y"):
+        if name in left:
+            columns[name] = left[name].to_numpy(dtype=np.float64)[i]
+    for frame, rows in ((left, i), (right, j)):
+        if "exclusive" in frame:  # ground that a split cut off belongs to another part
+            cut = np.array([value is True or value == 1 for value in frame["exclusive"]])[rows]
+            columns["exclusive"] = columns["exclusive"] | cut if "exclusive" in columns else cut
+    return columns
 
 
 def _apart(a: GeoDataset, b: GeoDataset, meet_in_space: bool) -> str:

@@ -107,6 +107,7 @@ class GeoDataset(Dataset[Sample], abc.ABC):
         if new == self._crs:
             return
         frame = self._index.copy()
+        frame = frame.drop(columns=[c for c in ("grid_x", "grid_y") if c in frame])
         frame["geometry"] = reproject_footprints(frame.geometry.values, self._crs, new)
         frame = frame.set_crs(new, allow_override=True)
         self._crs = new

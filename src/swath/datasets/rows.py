@@ -121,11 +121,19 @@ def build_index(
     t0[undated] = nanoseconds(mint)
     open_end = np.array([s is None for s in stop])
     t1[open_end] = nanoseconds(maxt)
-    crs, shapes = _footprints(table, crs)
-    return make_frame({"filepath": names}, shapes, t0, t1, crs)
+    crs, shapes, corners = _footprints(table, crs)
+    columns: dict[str, Any] = {"filepath": names, "grid_x": corners[:, 0], "grid_y": corners[:, 1]}
+    return make_frame(columns, shapes, t0, t1, crs)
 
 
-def _footprints(table: HeaderTable, crs: CRS | None) -> tuple[CRS, NDArray[Any]]:
+def _footprints(
+    table: HeaderTable, crs: CRS | None
+) -> tuple[CRS, NDArray[Any], NDArray[np.float64]]:
+    """The layer's CRS, each file's footprint in it, and a corner of its pixels (NaN: none there).
+
+    Samplers place patches on whole pixels from that corner, so that files in the layer's own CRS
+    are copied and not resampled.
+    """
     t, w, h = table.transform, table.width, table.height
     zero = np.zeros_like(w)
     corners = np.stack(
@@ -145,12 +153,15 @@ def _footprints(table: HeaderTable, crs: CRS | None) -> tuple[CRS, NDArray[Any]]
     known = table.crs
     if crs is None:
         crs = known[int(ids[0])]
+    corner = t[:, [2, 5]].copy()
+    corner[(t[:, 1] != 0) | (t[:, 3] != 0)] = np.nan
     for number in np.unique(ids):
         own = known[int(number)]
         if not same_crs(own, crs):
             rows = ids == number
             shapes[rows] = reproject_footprints(shapes[rows], own, crs)
-    return crs, shapes
+            corner[rows] = np.nan
+    return crs, shapes, corner
 
 
 def index_from_frame(
