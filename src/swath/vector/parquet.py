@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from pandas import DataFrame
 
-__all__ = ["parquet_attributes", "parquet_features", "parquet_info"]
+__all__ = ["parquet_attributes", "parquet_batches", "parquet_features", "parquet_info"]
 
 _NOT_GIVEN = object()
 
@@ -106,6 +106,39 @@ def parquet_attributes(path: str, columns: Sequence[str]) -> DataFrame:
         return parquet.read_table(os.fspath(path), columns=list(columns)).to_pandas()
     except (OSError, pa.ArrowException, ValueError) as error:
         raise _bad(path, error) from error
+
+
+def parquet_batches(path: str) -> tuple[Any, Iterator[Any], str]:
+    """Schema, record batches and name of the geometry column (WKB) of a GeoParquet file."""
+    from pyarrow import parquet
+
+    _, geo, column = _header(path)
+    name = geo["primary_column"]
+    if column.get("encoding", "WKB") != "WKB":
+        raise _bad(path, f"its geometry is encoded as {column['encoding']}, and not as WKB")
+    file = parquet.ParquetFile(path)
+    schema = file.schema_arrow
+    # Boxes and second geometries are nothing that a table of features has columns for.
+    kept = [
+        field.name
+        for field in schema
+        if field.name == name or (field.name not in geo["columns"] and not _nested(field.type))
+    ]
+    batches = file.iter_batches(columns=kept, batch_size=65_536)
+    return pa_schema(schema, kept), batches, name
+
+
+def pa_schema(schema: Any, kept: Sequence[str]) -> Any:
+    """The fields of a schema that are kept, in their order."""
+    import pyarrow as pa
+
+    return pa.schema([schema.field(name) for name in kept])
+
+
+def _nested(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_nested(kind))
 
 
 def _box(bounds: Bounds) -> Any:

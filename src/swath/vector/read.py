@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -246,25 +247,37 @@ def read_features(
         FileMissingError, UnreadableFileError: The file does not exist, or cannot be read.
         ConfigError: There is no such layer or column; the message lists those there are.
     """
-    info = read_info(path, layer) if columns else None
+    return read_layer(read_info(path, layer), columns, bounds)
+
+
+def read_layer(
+    info: VectorInfo, columns: Sequence[str] | None = None, bounds: Bounds | None = None
+) -> GeoDataFrame:
+    """As `read_features`, of a layer whose header has been read already."""
     for column in columns or ():
-        if info is not None:
-            info.need_column(column)
-    name, _ = _pick_layer(path, layer)
-    if _is_parquet(path):
+        info.need_column(column)
+    if _is_parquet(info.path):
         from swath.vector.parquet import parquet_features
 
-        return parquet_features(os.fspath(path), columns, bounds)
+        return parquet_features(info.path, columns, bounds)
     import pyogrio
 
-    source = _gdal_path(path)
+    _check_exists(info.path)
+    source = _gdal_path(info.path)
     wanted = None if columns is None else list(columns)
     try:
-        return pyogrio.read_dataframe(
-            source, layer=name, columns=wanted, bbox=bounds, **_options(source)
+        frame = pyogrio.read_dataframe(
+            source,
+            layer=info.layer,
+            columns=wanted,
+            bbox=bounds,
+            fid_as_index=bounds is not None,
+            **_options(source),
         )
+        # A spatial index gives features in an order of its own.
+        return frame if bounds is None else frame.sort_index().reset_index(drop=True)
     except (RuntimeError, ValueError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(info.path, error) from error
 
 
 def read_attributes(
@@ -292,3 +305,28 @@ def read_attributes(
         )
     except (RuntimeError, ValueError) as error:
         raise _unreadable(path, error) from error
+
+
+@contextmanager
+def arrow_batches(info: VectorInfo) -> Iterator[tuple[Any, Iterator[Any], str]]:
+    """All features of a layer as a stream: Arrow schema, record batches, name of the WKB column.
+
+    Raises:
+        UnreadableFileError: The file cannot be read.
+    """
+    if _is_parquet(info.path):
+        from swath.vector.parquet import parquet_batches
+
+        yield parquet_batches(info.path)
+        return
+    import pyogrio
+
+    source = _gdal_path(info.path)
+    try:
+        opened = pyogrio.open_arrow(
+            source, layer=info.layer, use_pyarrow=True, batch_size=65_536, **_options(source)
+        )
+        with opened as (meta, reader):
+            yield reader.schema, iter(reader), meta["geometry_name"] or "wkb_geometry"
+    except RuntimeError as error:
+        raise _unreadable(info.path, error) from error

@@ -1,7 +1,8 @@
 """Features at hand: each file read, repaired and reprojected once in a process, with a tree.
 
 A file that would take more than the store's bytes is never loaded whole: each query reads the
-features around its own window from the file.
+features around its own window, from the file or, where the format has no spatial index, from a
+copy that has one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from pyproj import CRS
 from swath.errors import ConfigError, CRSError
 from swath.geometry import Bounds
 from swath.geometry.transform import crs_key, same_crs, transform_bounds
-from swath.vector.read import VectorInfo, read_features, read_info
+from swath.vector.indexed import indexed_copy
+from swath.vector.read import VectorInfo, read_info, read_layer
 from swath.vector.reproject import reproject, without_defects
 
 if TYPE_CHECKING:
@@ -75,7 +77,7 @@ def load_features(
 ) -> Features:
     """Read a layer's features, those around `bounds` (in the file's CRS) or all of them."""
     own = source_crs if info.crs is None and source_crs is not None else info.need_crs()
-    frame = read_features(info.path, info.layer, columns=columns, bounds=bounds)
+    frame = read_layer(info, columns, bounds)
     where = f"{info.path} (layer {info.layer!r})"
     shapes = np.asarray(frame.geometry.values, dtype=object)
     # Windows are read again and again: what is wrong with a file is no news then.
@@ -204,9 +206,19 @@ class FeatureStore:
     ) -> Features:
         own = source_crs if info.crs is None and source_crs is not None else info.need_crs()
         if not info.indexed:
-            _warn_slow(info)
+            info = self._indexed(info)
         window = _window_in(bounds, crs, own)
         return load_features(info, crs, columns, tolerance, source_crs=source_crs, bounds=window)
+
+    def _indexed(self, info: VectorInfo) -> VectorInfo:
+        """The copy of a layer that has a spatial index."""
+        key = (*_content(info.path), info.layer, "indexed")
+        copy = self._infos.get(key)
+        if copy is None or not os.path.isfile(copy.path):
+            copy = indexed_copy(info, _content(info.path))
+            with self._lock:
+                self._infos[key] = copy
+        return copy
 
     def clear(self) -> None:
         """Forget everything."""
@@ -239,19 +251,6 @@ def _content(path: str) -> tuple[Any, ...]:
 
 def _key_of(crs: CRS | None) -> str | None:
     return None if crs is None else crs_key(crs)
-
-
-_warned: set[str] = set()
-
-
-def _warn_slow(info: VectorInfo) -> None:
-    if info.path not in _warned:
-        _warned.add(info.path)
-        log.warning(
-            "%s: %d features do not fit into the feature store (SWATH_VECTOR_BYTES), and %s files "
-            "have no spatial index, so that each query reads all of it; convert it once "
-            "(ogr2ogr -f FlatGeobuf out.fgb in)", info.path, info.count, info.driver,
-        )  # fmt: skip
 
 
 def _from_environment() -> FeatureStore:
