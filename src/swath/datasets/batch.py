@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+import os
 import sys
 import threading
 from collections.abc import Iterable
@@ -25,13 +26,42 @@ _POOL_MIN = 1 << 16  # below this size the allocator of the C library is as fast
 class SampleBatch(list[Sample]):
     """The samples of a batch, and the same numbers already stacked.
 
-    `stack_samples` returns `batch` as it is, when nobody has changed the list in between; every
-    other collate function sees a plain list of samples.
+    The samples' tensors are views of the batch's, so that numbers changed in place change in both.
+    `stack_samples` hands the batch through as long as nobody has put other samples into the list
+    or other tensors into a sample; every other collate function sees a plain list of samples.
     """
 
     def __init__(self, samples: Iterable[Sample], batch: Sample | None = None) -> None:
         super().__init__(samples)
-        self.batch = batch
+        self._batch = batch
+        self._made = [] if batch is None else [(s, [*s.items()]) for s in self]
+
+    @property
+    def batch(self) -> Sample | None:
+        """The samples stacked; None if they never were, or are no longer what was stacked."""
+        batch = self._batch
+        if batch is None or len(self) != len(self._made):
+            return None
+        # `t.data = …` and `t.unsqueeze_(0)` leave the tensor and change its memory or form.
+        forms = {
+            k: (v.data_ptr(), v.stride(0) * v.element_size(), v.shape[1:], v.stride()[1:])
+            for k, v in batch.items()
+        }
+        for i, (sample, (made, parts)) in enumerate(zip(self, self._made, strict=True)):
+            if sample is not made or len(sample) != len(parts):
+                return None
+            for (key, value), (name, view) in zip(sample.items(), parts, strict=True):
+                if value is not view or key != name:
+                    return None
+                start, step, shape, stride = forms[key]
+                if value.data_ptr() != start + i * step:
+                    return None
+                if value.shape != shape or value.stride() != stride:
+                    return None
+        return dict(batch)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return list, (list(self),)  # the batch would send all numbers a second time
 
 
 class _Pool:
@@ -50,8 +80,7 @@ class _Pool:
         with self._lock:
             for i in range(len(self._buffers)):
                 buffer = self._buffers[i]
-                # 3: the list, the variable, the argument of getrefcount
-                if buffer.nbytes == nbytes and sys.getrefcount(buffer) == 3:
+                if buffer.nbytes == nbytes and sys.getrefcount(buffer) == _UNUSED:
                     del self._buffers[i]
                     self._buffers.append(buffer)
                     return buffer
@@ -63,8 +92,25 @@ class _Pool:
             return fresh
 
 
+def _unused_count() -> int:
+    """What `sys.getrefcount` says of a buffer that only the pool's list and variable refer to.
+
+    Three in most interpreters (the argument counts too), fewer where a call borrows its argument;
+    one reference too many taken for unused would write a new batch over an old one.
+    """
+    buffers = [np.empty(1, np.uint8)]
+    for i in range(len(buffers)):
+        buffer = buffers[i]
+        return sys.getrefcount(buffer)
+    return 0
+
+
+_UNUSED = _unused_count()
+
+
 def _pages(nbytes: int) -> NDArray[np.uint8]:
-    area = mmap.mmap(-1, nbytes)
+    # Private: the pages of a shared map would be one batch for all workers after a fork.
+    area = mmap.mmap(-1, nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):  # a kernel without huge pages: small ones do
             area.madvise(mmap.MADV_HUGEPAGE)
@@ -72,6 +118,14 @@ def _pages(nbytes: int) -> NDArray[np.uint8]:
 
 
 _pool = _Pool()
+
+
+def _after_fork() -> None:
+    global _pool
+    _pool = _Pool()  # another thread may have held the lock; the parent's buffers are the parent's
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def allocate(shape: tuple[int, ...], dtype: DTypeLike) -> tuple[NDArray[Any], torch.Tensor]:

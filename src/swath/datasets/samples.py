@@ -39,8 +39,10 @@ def stack_samples(samples: Iterable[Sample]) -> Sample:
     Returns:
         One sample whose tensors have a batch axis.
     """
-    if isinstance(samples, SampleBatch) and samples.batch is not None:
-        return samples.batch
+    if isinstance(samples, SampleBatch):
+        batch = samples.batch
+        if batch is not None:
+            return batch
     out: Sample = {}
     for key, values in _gather(list(samples)).items():
         if all(isinstance(v, Tensor) for v in values) and len({v.shape for v in values}) == 1:
