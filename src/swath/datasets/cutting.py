@@ -124,9 +124,9 @@ def cut_rows(
     """
     geometry = np.asarray(frame.geometry.values, dtype=object)
     present = ~(shapely.is_missing(geometry) | shapely.is_empty(geometry))
-    rows, found = shapely.STRtree(pieces).query(
-        np.where(present, geometry, None), predicate="intersects"
-    )
+    known: Any = geometry.copy()
+    known[~present] = None
+    rows, found = shapely.STRtree(pieces).query(known, predicate="intersects")
     if group is not None:
         mine = group[0][rows] == group[1][found]
         rows, found = rows[mine], found[mine]

@@ -84,6 +84,7 @@ def row_areas(
         keep &= np.asarray(early) & np.asarray(late)
     region = geometry
     if roi is not None:
+        roi = _ground(roi)
         region = geometry.copy()
         shapely.prepare(roi)
         keep &= shapely.intersects(roi, geometry)
@@ -113,6 +114,13 @@ def row_areas(
         np.abs(full - shapely.area(geometry[rows])) <= 1e-9 * full, exclusive,
         _times(starts[rows], stops[rows], toi), len(index) - len(rows),
     )  # fmt: skip
+
+
+def _ground(roi: BaseGeometry) -> BaseGeometry:
+    """A region without the lines and points that a collection may hold beside its polygons."""
+    if roi.geom_type != "GeometryCollection" or roi.area == 0:
+        return roi
+    return shapely.union_all([part for part in shapely.get_parts(roi) if part.area > 0])
 
 
 def merged_areas(dataset: GeoDataset, roi: BaseGeometry | None = None) -> Areas:
