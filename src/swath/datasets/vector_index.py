@@ -164,7 +164,7 @@ def vector_index(
 
 def _footprint(info: VectorInfo, own: CRS, crs: CRS) -> Any:
     xmin, ymin, xmax, ymax = info.bounds or (0.0, 0.0, 0.0, 0.0)
-    box = shapely.box(xmin, ymin, xmax, ymax)
+    box: Any = shapely.box(xmin, ymin, xmax, ymax)
     if xmax == xmin or ymax == ymin:  # a point, or points in a row: no area, and a place still
         box = shapely.LineString([(xmin, ymin), (xmax, ymax)])
     moved = reproject_box(box, own, crs, f"the bounds of {info.path}")

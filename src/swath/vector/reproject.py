@@ -61,6 +61,14 @@ def _of_dimension(shape: Any, dimension: int) -> Any:
     return shapely.union_all(kept) if len(kept) > 1 else kept[0]
 
 
+def flat(shapes: NDArray[Any]) -> NDArray[Any]:
+    """A copy of shapes without heights."""
+    high = shapely.has_z(shapes)
+    out = np.array(shapes, dtype=object, copy=True)
+    out[high] = shapely.force_2d(out[high])
+    return out
+
+
 def reproject_box(shape: Any, source: CRS, target: CRS, where: str) -> Any:
     """A file's bounds in another CRS, its sides bent as they are there to about a kilometre.
 
@@ -128,7 +136,7 @@ def _move(
         x, y = change.transform(xy[:, 0], xy[:, 1])
         return np.column_stack([x, y])
 
-    dense = shapely.force_2d(shapes)
+    dense = flat(shapes)
     open_ = np.arange(len(dense))  # those not known to be fine
     whole = np.ones(len(dense), dtype=np.bool_)
     for _ in range(_ROUNDS):
@@ -244,7 +252,7 @@ def _lon_lat(shapes: NDArray[Any], source: CRS) -> NDArray[Any]:
     change = transformer(source, _LON_LAT)
     boxes = shapely.bounds(shapes).reshape(-1, 4)
     sides = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    dense = shapely.segmentize(shapely.force_2d(shapes), np.where(sides > 0, sides / 64, 1.0))
+    dense = shapely.segmentize(flat(shapes), np.where(sides > 0, sides / 64, 1.0))
 
     def go(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         lon, lat = change.transform(xy[:, 0], xy[:, 1])

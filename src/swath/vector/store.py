@@ -26,7 +26,7 @@ from swath.geometry import Bounds
 from swath.geometry.transform import crs_key, same_crs, transform_bounds
 from swath.vector.indexed import indexed_copy
 from swath.vector.read import VectorInfo, read_info, read_layer
-from swath.vector.reproject import reproject, without_defects
+from swath.vector.reproject import flat, reproject, without_defects
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -82,7 +82,7 @@ def load_features(
     shapes = np.asarray(frame.geometry.values, dtype=object)
     # Windows are read again and again: what is wrong with a file is no news then.
     level = logging.WARNING if bounds is None else logging.DEBUG
-    shapes = without_defects(shapely.force_2d(shapes), where, level)
+    shapes = without_defects(flat(shapes), where, level)
     if not same_crs(own, crs):
         shapes = reproject(shapes, own, crs, tolerance, where, level)
     table = frame.drop(columns=frame.geometry.name)
