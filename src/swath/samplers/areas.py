@@ -84,7 +84,7 @@ def row_areas(
         keep &= np.asarray(early) & np.asarray(late)
     region = geometry
     if roi is not None:
-        roi = _ground(roi)
+        roi = ground_of(roi)
         region = geometry.copy()
         shapely.prepare(roi)
         keep &= shapely.intersects(roi, geometry)
@@ -116,7 +116,7 @@ def row_areas(
     )  # fmt: skip
 
 
-def _ground(roi: BaseGeometry) -> BaseGeometry:
+def ground_of(roi: BaseGeometry) -> BaseGeometry:
     """A region without the lines and points that a collection may hold beside its polygons."""
     if roi.geom_type != "GeometryCollection" or roi.area == 0:
         return roi

@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from swath.samplers.areas import TOLERANCE, Areas
+from swath.samplers.areas import TOLERANCE, Areas, ground_of
 from swath.samplers.corners import Leaf, Rule, corner_region, leaves, to_pixels
 from swath.samplers.windows import allowed
 
@@ -64,6 +64,7 @@ class Placement:
         self._soft = np.full(n, None, dtype=object)
         self._need = np.zeros(n)
 
+        roi = None if roi is None else ground_of(roi)
         hard = _hard_polygons(areas, size, res, roi, flat)
         tested = np.flatnonzero(shapely.is_geometry(hard))
         if len(tested):
