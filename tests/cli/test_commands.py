@@ -98,6 +98,9 @@ def test_from_folders_to_a_map(
         assert file.nodata == 0
         assert file.colormap(1)[11] == labels.colormap(1)[11]
         assert file.crs.to_epsg() == 32614
+        with rasterio.open(f"{world.images}/scene_20230512.tif") as scene:
+            offset = ~file.transform @ (scene.transform.c, scene.transform.f)
+        assert offset == pytest.approx((round(offset[0]), round(offset[1])))
     assert Path("map.png").stat().st_size > 500
 
 

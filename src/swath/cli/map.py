@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from swath.datasets.folder import SceneFolder
+    from swath.geometry import Grid
 
 __all__ = ["map_codes", "run"]
 
@@ -75,7 +77,7 @@ def run(argv: Sequence[str]) -> int:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     codes, nodata = map_codes(known)
     done = predict_map(
-        task, scenes, options.out,
+        task, scenes, options.out, grid=map_lattice(scenes),
         size=options.window or 2 * (known.get("patch_size") or 128),
         overlap=options.overlap, batch_size=options.batch_size, num_workers=options.workers,
         device=device, classes=known["classes"], colours=known.get("colors"),
@@ -121,6 +123,31 @@ def keep_resolution(scenes: SceneFolder, known: Mapping[str, Any]) -> None:
             file=sys.stderr,
         )
         scenes.res = trained
+
+
+def map_lattice(scenes: SceneFolder) -> Grid:
+    """The map's pixels: those of the first scene in the map's CRS and resolution, carried on.
+
+    A scene's own pixels are then predicted as they are, and only its neighbours in other CRSs are
+    resampled.
+    """
+    from affine import Affine
+
+    from swath.geometry import Grid as _Grid
+    from swath.predict import map_grid
+    from swath.raster import read_info
+
+    area, _ = map_grid(scenes)
+    xmin, ymin, xmax, ymax = area.bounds
+    xres, yres = scenes.res
+    infos = (read_info(path) for path in scenes.files)
+    fits = (i.transform for i in infos if i.crs == scenes.crs and i.grid.res == scenes.res)
+    anchor = next((t for t in fits if t.b == t.d == 0 and t.a > 0 > t.e), area.transform)
+    left = anchor.c + math.floor((xmin - anchor.c) / xres + 1e-6) * xres
+    top = anchor.f + math.ceil((ymax - anchor.f) / yres - 1e-6) * yres
+    width = max(1, math.ceil((xmax - left) / xres - 1e-6))
+    height = max(1, math.ceil((top - ymin) / yres - 1e-6))
+    return _Grid(scenes.crs, Affine(xres, 0.0, left, 0.0, -yres, top), width, height)
 
 
 def quick_look(path: str, out: str, side: int = 1200) -> None:
