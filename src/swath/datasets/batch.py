@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import DTypeLike, NDArray
 
+from swath.datasets.shared import take_block
 from swath.typing import Sample
 
 __all__ = ["SampleBatch", "allocate", "empty_mask"]
@@ -137,6 +138,10 @@ def allocate(shape: tuple[int, ...], dtype: DTypeLike) -> tuple[NDArray[Any], to
     kind = np.dtype(dtype)
     nbytes = prod(shape) * kind.itemsize
     if torch.utils.data.get_worker_info() is not None and nbytes > 0:
+        block = take_block(nbytes)
+        if block is not None:
+            array = block.view(kind).reshape(shape)
+            return array, torch.from_numpy(array)
         storage: Any = cast(Any, torch.UntypedStorage)._new_shared(nbytes)
         flat = torch.empty(0, dtype=torch.uint8).set_(storage)
         array = flat.numpy().view(kind).reshape(shape)

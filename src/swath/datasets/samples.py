@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from swath.datasets.batch import SampleBatch
+from swath.datasets.shared import WorkerBatch
+from swath.errors import BandError
 from swath.typing import Sample
 
 __all__ = ["concat_samples", "merge_samples", "stack_samples", "unbind_samples"]
 
 # What says where a sample lies: the same for all samples that are put together.
 _PLACE = ("bounds", "transform")
-_LISTS = ("bbox_xyxy", "label_list")
+_LISTS = ("bbox_xyxy", "label", "label_list")
 
 
 def _gather(samples: Sequence[Sample]) -> dict[str, list[Any]]:
@@ -42,7 +44,8 @@ def stack_samples(samples: Iterable[Sample]) -> Sample:
     if isinstance(samples, SampleBatch):
         batch = samples.batch
         if batch is not None:
-            return batch
+            in_worker = torch.utils.data.get_worker_info() is not None
+            return WorkerBatch(batch) if in_worker else batch
     out: Sample = {}
     for key, values in _gather(list(samples)).items():
         if all(isinstance(v, Tensor) for v in values) and len({v.shape for v in values}) == 1:
@@ -62,9 +65,9 @@ def concat_samples(samples: Iterable[Sample]) -> Sample:
     """
     out: Sample = {}
     for key, values in _gather(list(samples)).items():
-        if len(values) == 1 or key in _PLACE or not isinstance(values[0], Tensor):
+        if len(values) == 1 or key.startswith(_PLACE) or not isinstance(values[0], Tensor):
             out[key] = values[0]
-        elif key == "valid":
+        elif key.startswith("valid"):
             out[key] = torch.stack(values).all(dim=0)
         elif key == "mask" and values[0].dtype == torch.uint8:
             out[key] = torch.cat(values)  # instances (N, H, W)
@@ -80,24 +83,53 @@ def concat_samples(samples: Iterable[Sample]) -> Sample:
 def merge_samples(samples: Iterable[Sample]) -> Sample:
     """Merge samples of layers that show the same thing: what `|` does.
 
-    Where the first sample is 0 (nothing was read), the next one fills in. Objects (boxes, labels,
-    instance masks), of which samples may hold different numbers, are listed one after the other.
+    The first sample is on top. The next one fills in where the first has nothing: where its
+    `valid` is false or, if it has none, where its numbers are 0. Objects (boxes, labels, instance
+    masks), of which samples may hold different numbers, are listed one after the other.
+
+    Raises:
+        BandError: Pictures of different shape.
     """
     out: Sample = {}
-    for key, values in _gather(list(samples)).items():
+    samples = list(samples)
+    gathered = _gather(samples)
+    for key, values in gathered.items():
         first = values[0]
-        if len(values) == 1 or key in _PLACE or not isinstance(first, Tensor):
+        if len(values) == 1 or key.startswith(_PLACE) or not isinstance(first, Tensor):
             out[key] = first
-        elif key == "valid":
+        elif key.startswith("valid"):
             out[key] = torch.stack(values).any(dim=0)
-        elif any(v.shape != first.shape for v in values) or key in _LISTS or first.ndim < 2:
+        elif key in _LISTS or first.ndim < 2 or first.dtype == torch.uint8:
             out[key] = torch.cat(values)
+        elif any(v.shape != first.shape for v in values):
+            shapes = " and ".join(str(tuple(v.shape)) for v in values)
+            raise BandError(
+                f"samples whose {key!r} is {shapes} cannot be merged; choose the same bands for "
+                "all layers of a union (bands=…), or give it another collate_fn"
+            )
         else:
-            merged = first.clone()
-            for other in values[1:]:
-                merged = torch.where(merged == 0, other, merged)
-            out[key] = merged
+            suffix = key.removeprefix("image").removeprefix("mask")
+            valid = [s.get("valid" + suffix) for s in samples if key in s]
+            out[key] = _merged(values, valid)
     return out
+
+
+def _merged(values: list[Tensor], valid: list[Any]) -> Tensor:
+    """The first tensor, its holes filled by the others in turn."""
+    result = values[0].clone()
+    hole = _holes(result, valid[0])
+    for value, own in zip(values[1:], valid[1:], strict=True):
+        fill = hole & ~_holes(value, own)
+        result = torch.where(fill, value, result)
+        hole = hole & ~fill
+    return result
+
+
+def _holes(value: Tensor, valid: Any) -> Tensor:
+    if isinstance(valid, Tensor) and valid.shape[-2:] == value.shape[-2:]:
+        lead = valid.unsqueeze(-3) if valid.ndim < value.ndim else valid
+        return (~lead).expand(value.shape)
+    return value == 0
 
 
 def unbind_samples(sample: Sample) -> list[Sample]:
