@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,8 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
-from swath.datasets.batch import empty_mask
 from swath.datasets.frames import make_frame
-from swath.datasets.geo import GeoDataset, Transform, put_fill_values
+from swath.datasets.geo import GeoDataset, Transform, merge_fields
 from swath.datasets.query import (
     TIME_MAX,
     TIME_MIN,
@@ -24,7 +24,7 @@ from swath.datasets.query import (
     interval_nanoseconds,
 )
 from swath.datasets.samples import concat_samples, merge_samples
-from swath.errors import NoOverlapError
+from swath.errors import NoOverlapError, QueryError
 from swath.geometry.transform import transform_bounds
 from swath.typing import Sample
 
@@ -36,8 +36,16 @@ __all__ = ["IntersectionDataset", "UnionDataset"]
 Collate = Callable[[Sequence[Sample]], Sample] | Callable[[Iterable[Sample]], Sample]
 
 
+#: Columns of a combined index: which row of the left and of the right operand it comes from.
+_LINKS = ("row_left", "row_right")
+
+
 class _Combined(GeoDataset):
-    """Two layers. Each is a shallow copy of an operand, its index in the common CRS."""
+    """Two layers. Each is a shallow copy of an operand, its index in the common CRS.
+
+    `datasets` are cut to the rows that the combined index refers to, so that a split of the
+    combined dataset never reads a file that went to another part.
+    """
 
     def __init__(
         self,
@@ -53,13 +61,44 @@ class _Combined(GeoDataset):
                     f"got a {type(dataset).__name__}"
                 )
         self._crs, self._res = dataset1.crs, dataset1.res
-        self.datasets: tuple[GeoDataset, ...] = (
+        self._operands: tuple[GeoDataset, ...] = (
             dataset1._view(self._crs, self._res),
             dataset2._view(self._crs, self._res),
         )
+        self.datasets: tuple[GeoDataset, ...] = self._operands
         self.collate_fn = collate_fn
         self.transforms = transforms
+        self.valid_mask = any(d.valid_mask for d in self.datasets)
         self._state = None
+
+    @property
+    def index(self) -> GeoDataFrame:
+        """Rows of the combined layer, with the rows of the operands that each comes from."""
+        return self._index
+
+    @index.setter
+    def index(self, frame: GeoDataFrame) -> None:
+        GeoDataset.index.fset(self, frame)  # type: ignore[attr-defined]
+        self._restrict()
+
+    def _restrict(self) -> None:
+        """Cut the operands to the rows that the index refers to."""
+        datasets = []
+        for link, operand in zip(_LINKS, self._operands, strict=True):
+            if link in self._index:
+                numbers = np.asarray(self._index[link], np.int64)
+                rows = np.unique(numbers[numbers >= 0])
+                if len(rows) and rows[-1] >= len(operand.index):
+                    raise QueryError(
+                        f"column {link!r} of the index refers to row {rows[-1]} of a "
+                        f"{type(operand).__name__} with {len(operand.index)} rows; make the index "
+                        "from this dataset's own, or leave the column out"
+                    )
+                if len(rows) < len(operand.index):
+                    operand = copy.copy(operand)
+                    operand.index = operand.index.iloc[rows]
+            datasets.append(operand)
+        self.datasets = tuple(datasets)
 
     @property
     def crs(self) -> CRS:
@@ -68,9 +107,9 @@ class _Combined(GeoDataset):
 
     @crs.setter
     def crs(self, value: Any) -> None:
-        new = CRS.from_user_input(value)
-        self.datasets = tuple(d._view(new, d.res) for d in self.datasets)
-        GeoDataset.crs.fset(self, new)  # type: ignore[attr-defined]
+        GeoDataset.crs.fset(self, value)  # type: ignore[attr-defined]
+        self._operands = tuple(d._view(self._crs, self._res) for d in self._operands)
+        self._restrict()
 
     @property
     def res(self) -> tuple[float, float]:
@@ -80,7 +119,13 @@ class _Combined(GeoDataset):
     @res.setter
     def res(self, value: float | tuple[float, float]) -> None:
         GeoDataset.res.fset(self, value)  # type: ignore[attr-defined]
-        self.datasets = tuple(d._view(d.crs, self._res) for d in self.datasets)
+        self._operands = tuple(d._view(d.crs, self._res) for d in self._operands)
+        self._restrict()
+
+    @property
+    def skipped_files(self) -> list[str]:
+        """Files of all layers that could not be read and were skipped (``on_error="skip"``)."""
+        return [f for d in self.datasets for f in getattr(d, "skipped_files", ())]
 
     @property
     def files(self) -> list[str]:
@@ -95,11 +140,20 @@ class _Combined(GeoDataset):
             + parts.replace("\n", "\n    ")
         )
 
-    def _children_fields(self) -> list[tuple[Field, ...]] | None:
-        fields = [d._fields() for d in self.datasets]
-        if any(f is None for f in fields) or any(d.transforms is not None for d in self.datasets):
+    def _children_groups(self) -> list[tuple[tuple[Field, ...], ...]] | None:
+        if any(d.transforms is not None for d in self.datasets):
             return None
-        return [f for f in fields if f is not None]
+        groups = [d._groups() for d in self.datasets]
+        return None if any(g is None for g in groups) else [g for g in groups if g is not None]
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        del state["datasets"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._restrict()
 
 
 class IntersectionDataset(_Combined):
@@ -130,7 +184,6 @@ class IntersectionDataset(_Combined):
     ) -> None:
         super().__init__(dataset1, dataset2, collate_fn, transforms)
         self.spatial_only = spatial_only
-        self.valid_mask = any(d.valid_mask for d in self.datasets)
         left, right = self.datasets
         a, b = (np.asarray(d.index.geometry.values, dtype=object) for d in (left, right))
         pairs = shapely.STRtree(b).query(a, predicate="intersects")
@@ -160,43 +213,34 @@ class IntersectionDataset(_Combined):
         anytime = [replace(q, t0=TIME_MIN.value, t1=TIME_MAX.value) for q in queries]
         return [list(queries), anytime]
 
-    def _fields(self) -> tuple[Field, ...] | None:
-        children = self._children_fields()
+    def _groups(self) -> tuple[tuple[Field, ...], ...] | None:
+        children = self._children_groups()
         if children is None or self.collate_fn is not concat_samples:
             return None
-        merged: dict[str, Field] = {}
-        for fields in children:
-            for field in fields:
-                if field.key in merged:
-                    total = merged[field.key].channels + field.channels
-                    merged[field.key] = Field(field.key, total)
-                else:
-                    merged[field.key] = field
-        return tuple(merged.values())
+        groups = tuple(group for child in children for group in child)
+        merge_fields(groups)  # complains about pixels of different size
+        return groups
 
-    def _fill(
-        self, queries: Sequence[Query], arrays: dict[str, NDArray[Any]], filled: NDArray[np.uint8]
+    def _fill_groups(
+        self,
+        queries: Sequence[Query],
+        parts: Sequence[dict[str, NDArray[Any]]],
+        marks: Sequence[NDArray[np.uint8]],
     ) -> None:
-        start = dict.fromkeys(arrays, 0)
-        first = True
-        children = self._children_fields() or []
-        for dataset, fields, asked in zip(
-            self.datasets, children, self._queries(queries), strict=True
-        ):
-            part: dict[str, NDArray[Any]] = {}
-            for field in fields:
-                low = start[field.key]
-                part[field.key] = arrays[field.key][:, low : low + field.channels]
-                start[field.key] = low + field.channels
-            done = empty_mask(filled.shape)
-            dataset._fill(asked, part, done)
-            put_fill_values(part, done, dataset._fill_values())
-            if dataset.valid_mask or not self.valid_mask:
-                if first:
-                    filled[:] = done
-                else:
-                    filled &= done
-                first = False
+        start = 0
+        children = self._children_groups() or []
+        asked = self._queries(queries)
+        for dataset, groups, own in zip(self.datasets, children, asked, strict=True):
+            s = slice(start, start + len(groups))
+            dataset._fill_groups(own, parts[s], marks[s])
+            start += len(groups)
+
+    def _group_fills(self) -> list[dict[str, Sequence[float]]]:
+        return [fills for d in self.datasets for fills in d._group_fills()]
+
+    def _group_valid(self) -> list[bool]:
+        own = [wanted for d in self.datasets for wanted in d._group_valid()]
+        return own if self.valid_mask and any(own) else [self.valid_mask] * len(own)
 
     def _load(self, query: Query) -> Sample:
         asked = self._queries([query])
@@ -222,9 +266,9 @@ class UnionDataset(_Combined):
         transforms: Transform | None = None,
     ) -> None:
         super().__init__(dataset1, dataset2, collate_fn, transforms)
-        self.valid_mask = any(d.valid_mask for d in self.datasets)
         frames = [d.index for d in self.datasets]
-        names = sorted({c for f in frames for c in f.columns} - {"geometry"})
+        links = set(_LINKS)
+        names = sorted({c for f in frames for c in f.columns} - {"geometry"} - links)
         columns: dict[str, Any] = {
             name: np.concatenate(
                 [
@@ -236,6 +280,11 @@ class UnionDataset(_Combined):
             )
             for name in names
         }
+        for k, link in enumerate(_LINKS):
+            rows = [
+                np.arange(len(f)) if i == k else np.full(len(f), -1) for i, f in enumerate(frames)
+            ]
+            columns[link] = np.concatenate(rows)
         ends = [interval_nanoseconds(f.index) for f in frames]
         self.index = make_frame(
             columns,
@@ -245,58 +294,55 @@ class UnionDataset(_Combined):
             self._crs,
         )
 
-    def _fields(self) -> tuple[Field, ...] | None:
-        children = self._children_fields()
+    def _groups(self) -> tuple[tuple[Field, ...], ...] | None:
+        children = self._children_groups()
         if children is None or self.collate_fn is not merge_samples:
-            return None
-        # An intersection inside may have one layer's data and miss the other's at a pixel:
-        # then holes are a matter of each key, which merging whole samples handles.
-        if any(isinstance(d, IntersectionDataset) for d in self.datasets):
             return None
         return children[0] if children[0] == children[1] else None
 
-    def _fill(
-        self, queries: Sequence[Query], arrays: dict[str, NDArray[Any]], filled: NDArray[np.uint8]
+    def _fill_groups(
+        self,
+        queries: Sequence[Query],
+        parts: Sequence[dict[str, NDArray[Any]]],
+        marks: Sequence[NDArray[np.uint8]],
     ) -> None:
-        for dataset in self.datasets:
-            rows = [
-                k
-                for k, query in enumerate(queries)
-                if len(dataset._rows(query)) and not filled[k].all()
-            ]
+        for number, dataset in enumerate(self.datasets):
+            rows = list(range(len(queries)))
+            if number:
+                rows = [k for k in rows if not all(mark[k].all() for mark in marks)]
+            if isinstance(dataset, IntersectionDataset):  # it shows nothing outside of both sides
+                rows = [k for k in rows if len(dataset._rows(queries[k]))]
             if len(rows) == len(queries):
-                dataset._fill(queries, arrays, filled)
+                dataset._fill_groups(queries, parts, marks)
             elif rows:
                 runs = np.split(np.array(rows), np.flatnonzero(np.diff(rows) != 1) + 1)
                 for run in runs:  # consecutive queries are views of the batch: nothing is copied
                     s = slice(int(run[0]), int(run[-1]) + 1)
-                    part = {key: array[s] for key, array in arrays.items()}
-                    dataset._fill(queries[s], part, filled[s])
+                    part = [{key: array[s] for key, array in p.items()} for p in parts]
+                    dataset._fill_groups(queries[s], part, [mark[s] for mark in marks])
 
-    def _fill_values(self) -> dict[str, Sequence[float]]:
-        return self.datasets[0]._fill_values()
+    def _group_fills(self) -> list[dict[str, Sequence[float]]]:
+        return self.datasets[0]._group_fills()
+
+    def _group_valid(self) -> list[bool]:
+        own = [any(pair) for pair in zip(*(d._group_valid() for d in self.datasets), strict=True)]
+        return own if self.valid_mask and any(own) else [self.valid_mask] * len(own)
 
     def _load(self, query: Query) -> Sample:
         touched = [d for d in self.datasets if len(d._rows(query))]
-        return self.collate_fn([d._samples([query])[0] for d in touched])
-
-
-def _joined(
-    left: GeoDataFrame, right: GeoDataFrame, i: NDArray[np.intp], j: NDArray[np.intp]
-) -> dict[str, Any]:
-    """Columns of an intersection: files of both, the left one's grid, either one's cuts."""
-    columns: dict[str, Any] = {}
-    for name, frame, rows in (("filepath", left, i), ("filepath_2", right, j)):
-        if "filepath" in frame:
-            columns[name] = np.asarray(frame["filepath"], dtype=object)[rows]
-    for name in ("grid_x", "grid_y"):
-        if name in left:
-            columns[name] = left[name].to_numpy(dtype=np.float64)[i]
-    for frame, rows in ((left, i), (right, j)):
-        if "exclusive" in frame:  # ground that a split cut off belongs to another part
-            cut = np.array([value is True or value == 1 for value in frame["exclusive"]])[rows]
-            columns["exclusive"] = columns["exclusive"] | cut if "exclusive" in columns else cut
-    return columns
+        if self.collate_fn is not merge_samples:
+            return self.collate_fn([d._samples([query])[0] for d in touched])
+        # Which pixels of the first layer are holes is known here, and need not be guessed.
+        samples = []
+        for dataset in touched:
+            view = copy.copy(dataset)
+            view.valid_mask = True
+            samples.append(view._samples([query])[0])
+        merged = merge_samples(samples)
+        if not self.valid_mask:
+            for key in [k for k in merged if k.startswith("valid")]:
+                del merged[key]
+        return merged
 
 
 def _apart(a: GeoDataset, b: GeoDataset, meet_in_space: bool) -> str:
@@ -321,3 +367,21 @@ def _apart(a: GeoDataset, b: GeoDataset, meet_in_space: bool) -> str:
         f"{type(a).__name__} ({texts[0]}) and {type(b).__name__} ({texts[1]}) share no ground; "
         "check that both are of the same area and that their files carry the right CRS"
     )
+
+
+def _joined(
+    left: GeoDataFrame, right: GeoDataFrame, i: NDArray[np.intp], j: NDArray[np.intp]
+) -> dict[str, Any]:
+    """Columns of an intersection: files of both, the left one's grid, either one's cuts."""
+    columns: dict[str, Any] = {_LINKS[0]: i, _LINKS[1]: j}
+    for name, frame, rows in (("filepath", left, i), ("filepath_2", right, j)):
+        if "filepath" in frame:
+            columns[name] = np.asarray(frame["filepath"], dtype=object)[rows]
+    for name in ("grid_x", "grid_y"):
+        if name in left:
+            columns[name] = left[name].to_numpy(dtype=np.float64)[i]
+    for frame, rows in ((left, i), (right, j)):
+        if "exclusive" in frame:  # ground that a split cut off belongs to another part
+            cut = np.array([value is True or value == 1 for value in frame["exclusive"]])[rows]
+            columns["exclusive"] = columns["exclusive"] | cut if "exclusive" in columns else cut
+    return columns

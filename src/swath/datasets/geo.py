@@ -5,10 +5,11 @@ from __future__ import annotations
 import abc
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
+from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 from torch.utils.data import Dataset
@@ -22,8 +23,11 @@ from swath.datasets.query import (
     interval_nanoseconds,
     parse_slice,
 )
+from swath.datasets.rows import resolution_in
 from swath.datasets.table import Table
-from swath.errors import QueryError
+from swath.errors import ConfigError, QueryError
+from swath.geometry import Grid
+from swath.geometry.transform import same_units
 from swath.raster.staging import count_set
 from swath.typing import GeoSlice, Path, Sample
 
@@ -35,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["GeoDataset", "Transform"]
 
 Transform = Callable[[Sample], Sample]
-
-_DTYPES = {"image": np.float32, "mask": np.int64}
 
 
 class GeoDataset(Dataset[Sample], abc.ABC):
@@ -81,6 +83,32 @@ class GeoDataset(Dataset[Sample], abc.ABC):
         """For each key, the value of each channel where nothing was read (0 if not given)."""
         return {}
 
+    # A group of fields shares its holes: a plain layer is one group, an intersection is those of
+    # both sides, and in a union each group of the right side fills the holes of the same group of
+    # the left. A layer with bands at several resolutions has a group a resolution.
+
+    def _groups(self) -> tuple[tuple[Field, ...], ...] | None:
+        """The fields of a sample, group by group; None when samples have no fixed shape."""
+        fields = self._fields()
+        return None if fields is None else (fields,)
+
+    def _fill_groups(
+        self,
+        queries: Sequence[Query],
+        parts: Sequence[dict[str, NDArray[Any]]],
+        marks: Sequence[NDArray[np.uint8]],
+    ) -> None:
+        """`_fill` for every group: `parts[g][key]` (B, C, H, W) and `marks[g]` (B, H, W)."""
+        self._fill(queries, parts[0], marks[0])
+
+    def _group_fills(self) -> list[dict[str, Sequence[float]]]:
+        """`_fill_values` of every group."""
+        return [self._fill_values()]
+
+    def _group_valid(self) -> list[bool]:
+        """Whether each group has a say in ``valid``."""
+        return [self.valid_mask] * len(self._groups() or ())
+
     # ---- index, CRS, resolution --------------------------------------------------------------
 
     @property
@@ -98,7 +126,11 @@ class GeoDataset(Dataset[Sample], abc.ABC):
 
     @property
     def crs(self) -> CRS:
-        """Coordinate reference system of queries, of the index and of the samples."""
+        """Coordinate reference system of queries, of the index and of the samples.
+
+        Setting it reprojects the index. The resolution stays, unless the unit changes (metres to
+        degrees): then it becomes about the same size on the ground.
+        """
         return self._crs
 
     @crs.setter
@@ -110,9 +142,18 @@ class GeoDataset(Dataset[Sample], abc.ABC):
         frame = frame.drop(columns=[c for c in ("grid_x", "grid_y") if c in frame])
         frame["geometry"] = reproject_footprints(frame.geometry.values, self._crs, new)
         frame = frame.set_crs(new, allow_override=True)
+        if hasattr(self, "_res") and not same_units(self._crs, new):
+            self._res = self._res_in(new)
         self._crs = new
         self._index = frame
         self._state = None
+
+    def _res_in(self, crs: CRS) -> tuple[float, float]:
+        """The resolution in another CRS: 30 m are not 30 degrees."""
+        b = self._table().total
+        x, y = (b[0] + b[1]) / 2, (b[2] + b[3]) / 2
+        grid = Grid(self._crs, Affine(self._res[0], 0.0, x, 0.0, -self._res[1], y), 1, 1)
+        return resolution_in(grid, crs)
 
     @property
     def res(self) -> tuple[float, float]:
@@ -208,35 +249,47 @@ class GeoDataset(Dataset[Sample], abc.ABC):
         return self._samples([self._resolve(index) for index in indices])
 
     def _samples(self, queries: list[Query]) -> SampleBatch:
-        fields = self._fields()
+        groups = self._groups()
         same = len({(q.height, q.width) for q in queries}) == 1
-        if fields is None:
+        if groups is None:
             samples = [self._load(query) for query in queries]
             for sample, query in zip(samples, queries, strict=True):
-                sample.update(_place([query], batch=False))
+                sample.update(_one(_place([query])))
             stacked = SampleBatch(samples)
         elif same:
-            stacked = self._read(queries, fields)
+            stacked = self._read(queries, groups)
         else:
-            stacked = SampleBatch([self._read([query], fields)[0] for query in queries])
+            stacked = SampleBatch([self._read([query], groups)[0] for query in queries])
         if self.transforms is None:
             return stacked
         return SampleBatch([self.transforms(sample) for sample in stacked])
 
-    def _read(self, queries: list[Query], fields: Sequence[Field]) -> SampleBatch:
-        n, h, w = len(queries), queries[0].height, queries[0].width
-        arrays: dict[str, NDArray[Any]] = {}
+    def _read(self, queries: list[Query], groups: Sequence[tuple[Field, ...]]) -> SampleBatch:
+        n = len(queries)
         batch: Sample = {}
-        for field in fields:
-            array, tensor = allocate((n, field.channels, h, w), _DTYPES[field.key])
+        arrays: dict[str, NDArray[Any]] = {}
+        grids: dict[str, list[Query]] = {}
+        for field in merge_fields(groups):
+            grid = [q.coarser(field.ratio) for q in queries]
+            grids.setdefault(field.suffix, grid)
+            shape = (n, field.channels, grid[0].height, grid[0].width)
+            array, tensor = allocate(shape, field.dtype)
             arrays[field.key] = array
             batch[field.key] = tensor[:, 0] if field.squeeze else tensor
-        filled = empty_mask((n, h, w))
-        self._fill(queries, arrays, filled)
-        put_fill_values(arrays, filled, self._fill_values())
-        if self.valid_mask:
-            batch["valid"] = torch.from_numpy(filled).bool()
-        batch.update(_place(queries, batch=True))
+        parts = slice_groups(arrays, groups)
+        marks = [empty_mask((n, *next(iter(part.values())).shape[2:])) for part in parts]
+        self._fill_groups(queries, parts, marks)
+        for part, mark, values in zip(parts, marks, self._group_fills(), strict=True):
+            put_fill_values(part, mark, values)
+        for fields, mark, wanted in zip(groups, marks, self._group_valid(), strict=True):
+            if wanted:
+                key = "valid" + fields[0].suffix
+                valid = torch.from_numpy(mark).bool()
+                batch[key] = batch[key] & valid if key in batch else valid
+        batch.update(_place(queries))
+        for suffix, grid in grids.items():
+            if suffix:
+                batch["transform" + suffix] = _place(grid)["transform"]
         samples = [{key: value[i] for key, value in batch.items()} for i in range(n)]
         return SampleBatch(samples, batch)
 
@@ -255,6 +308,12 @@ class GeoDataset(Dataset[Sample], abc.ABC):
         return UnionDataset(self, other)
 
     # ---- workers -----------------------------------------------------------------------------
+
+    def __copy__(self) -> Self:
+        # By way of `__getstate__` the index would be packed and unpacked.
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -278,7 +337,7 @@ class GeoDataset(Dataset[Sample], abc.ABC):
         return view
 
 
-def _place(queries: Sequence[Query], *, batch: bool) -> Sample:
+def _place(queries: Sequence[Query]) -> Sample:
     bounds = np.array([q.numbers() for q in queries], np.float64)
     transform = np.zeros((len(queries), 9), np.float64)
     transform[:, 0] = bounds[:, 2]
@@ -286,9 +345,50 @@ def _place(queries: Sequence[Query], *, batch: bool) -> Sample:
     transform[:, 4] = -bounds[:, 5]
     transform[:, 5] = bounds[:, 4]
     transform[:, 8] = 1.0
-    if not batch:
-        bounds, transform = bounds[0], transform[0]
     return {"bounds": torch.from_numpy(bounds), "transform": torch.from_numpy(transform)}
+
+
+def _one(batch: Sample) -> Sample:
+    return {key: value[0] for key, value in batch.items()}
+
+
+def merge_fields(groups: Sequence[tuple[Field, ...]]) -> list[Field]:
+    """Fields of a sample: those of one key become one, channel after channel.
+
+    Raises:
+        ConfigError: Fields of one key have pixels of different size.
+    """
+    merged: dict[str, Field] = {}
+    for field in (field for fields in groups for field in fields):
+        before = merged.get(field.key)
+        if before is None:
+            merged[field.key] = field
+        elif before.ratio != field.ratio:
+            raise ConfigError(
+                f"{field.key!r} of one layer has pixels of {before.ratio:g} times the query's, "
+                f"that of another {field.ratio:g} times; combine layers of the same native "
+                "resolutions, or read them with native_resolution=False"
+            )
+        else:
+            total = before.channels + field.channels
+            merged[field.key] = Field(field.key, total, ratio=field.ratio)
+    return list(merged.values())
+
+
+def slice_groups(
+    arrays: dict[str, NDArray[Any]], groups: Sequence[tuple[Field, ...]]
+) -> list[dict[str, NDArray[Any]]]:
+    """The channels of each group, as views of `arrays` (B, C, H, W)."""
+    start = dict.fromkeys(arrays, 0)
+    parts = []
+    for fields in groups:
+        part = {}
+        for field in fields:
+            low = start[field.key]
+            start[field.key] = low + field.channels
+            part[field.key] = arrays[field.key][:, low : low + field.channels]
+        parts.append(part)
+    return parts
 
 
 def put_fill_values(

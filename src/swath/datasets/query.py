@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,14 +29,27 @@ class Field:
     """What a layer contributes to a sample.
 
     Args:
-        key: ``image`` (float32) or ``mask`` (int64).
+        key: ``image`` (float32) or ``mask`` (int64); with a suffix (``image_20``) where bands come
+            out at several resolutions.
         channels: Number of channels.
         squeeze: Whether a single channel is given without its axis: (H, W).
+        ratio: Side of its pixels in pixels of the query.
     """
 
-    key: Literal["image", "mask"]
+    key: str
     channels: int
     squeeze: bool = False
+    ratio: float = 1.0
+
+    @property
+    def dtype(self) -> type[np.float32] | type[np.int64]:
+        """Of the array that a layer fills."""
+        return np.int64 if self.key.startswith("mask") else np.float32
+
+    @property
+    def suffix(self) -> str:
+        """What distinguishes its keys (``valid_20``, ``transform_20``) from the query's own."""
+        return self.key.removeprefix("image").removeprefix("mask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,18 @@ class Query:
     def grid(self, crs: CRS) -> Grid:
         """The pixels of the answer."""
         return Grid(crs, self.transform, self.width, self.height)
+
+    def coarser(self, ratio: float) -> Query:
+        """The same upper left corner, with pixels `ratio` times as large, as many as cover it."""
+        if ratio == 1:
+            return self
+        width = max(1, math.ceil(self.width / ratio - 1e-6))
+        height = max(1, math.ceil(self.height / ratio - 1e-6))
+        xres, yres = self.xres * ratio, self.yres * ratio
+        return replace(
+            self, xmax=self.xmin + width * xres, xres=xres,
+            ymin=self.ymax - height * yres, yres=yres,
+        )  # fmt: skip
 
     def numbers(self) -> tuple[float, ...]:
         """The nine numbers of a sample's ``bounds``; times in seconds since 1970."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import torch
@@ -18,7 +20,13 @@ from swath.datasets.files import find_files
 from swath.datasets.geo import GeoDataset, Transform, put_fill_values
 from swath.datasets.query import TIME_MAX, TIME_MIN, Field, Query
 from swath.datasets.rows import build_index, index_from_frame, resolution_in
-from swath.errors import BandError, ConfigError, DatasetNotFoundError, FileMissingError
+from swath.errors import (
+    BandError,
+    ConfigError,
+    DatasetNotFoundError,
+    FileMissingError,
+    SwathError,
+)
 from swath.raster.engine import METHODS, Target, read_scenes
 from swath.raster.info import RasterInfo
 from swath.raster.scene import Scene, SceneBand, open_scene
@@ -36,6 +44,15 @@ _MERGES = ("first", "last", "newest", "oldest", "least_nodata")
 _OPEN_SCENES = 256
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Channels that come out as one tensor: its key, pixel side in pixels of the query."""
+
+    key: str
+    ratio: float
+    channels: tuple[int, ...]
 
 
 class RasterDataset(GeoDataset):
@@ -68,6 +85,11 @@ class RasterDataset(GeoDataset):
         valid_mask: Add ``valid`` (H, W) bool to samples: where any file had data.
         on_error: ``raise`` on a file that cannot be read, or ``skip`` it: counted and logged.
         overviews: Read from overviews where a query is coarser than the files.
+        native_resolution: Give bands of different pixel size (Sentinel-2's 10, 20 and 60 m) as
+            tensors of their own: ``image`` holds those of the finest pixels, at the query's
+            resolution, ``image_20`` those of pixels of 20 (units of the files' CRS), as many
+            times coarser, from the same upper left corner, as many as cover the query.
+            ``transform_20`` says where they lie. Pixel sizes are those of the first file.
         index: Rows of the layer instead of a search through `paths`: a GeoDataFrame with a
             ``filepath`` column, footprints, and optionally times (an IntervalIndex, or the columns
             ``start`` and ``stop`` or ``datetime``).
@@ -122,6 +144,7 @@ class RasterDataset(GeoDataset):
         valid_mask: bool = False,
         on_error: Literal["raise", "skip"] = "raise",
         overviews: bool = True,
+        native_resolution: bool = False,
         index: GeoDataFrame | None = None,
     ) -> None:
         if merge not in _MERGES:
@@ -140,7 +163,7 @@ class RasterDataset(GeoDataset):
         if bands is not None and len(bands) == 0:
             raise BandError("bands is empty; leave it out to read all of them")
         self.bands: Sequence[str] = self._check_bands(bands)
-        self._scenes: OrderedDict[str, Scene] = OrderedDict()
+        self._scenes: OrderedDict[tuple[str, int], Scene] = OrderedDict()
         self._state = None
         target = None if crs is None else CRS.from_user_input(crs)
         if index is not None:
@@ -160,12 +183,14 @@ class RasterDataset(GeoDataset):
                 pattern=self._patterns(),
             )
         self.index = frame
-        first = read_info(str(frame["filepath"].iloc[0]))
+        first = self._first_info()
         self.res = resolution_in(first.grid, self._crs) if res is None else res
         self._channels = self._plan_channels(first)
         count = len(self._channels)
         self._nodata = _per_band(nodata, count, "nodata")
         self._fills = self._plan_fills(first, fill_value)
+        self.native_resolution = native_resolution
+        self._parts = self._plan_parts(first)
 
     # ---- files and bands ---------------------------------------------------------------------
 
@@ -253,22 +278,68 @@ class RasterDataset(GeoDataset):
         ]
         return np.array([0.0 if v is None else v for v in found], np.float64)
 
-    def _scene(self, path: str) -> Scene | None:
-        scene = self._scenes.get(path)
+    def _first_info(self) -> RasterInfo:
+        """Header of the first file that can be read."""
+        for path in self._index["filepath"]:
+            try:
+                return read_info(str(path))
+            except SwathError as error:
+                if self.on_error == "raise":
+                    raise
+                self._skip(str(path), error)
+        raise DatasetNotFoundError(
+            f"none of the {len(self._index)} files of {type(self).__name__} can be read"
+        )
+
+    def _plan_parts(self, first: RasterInfo) -> list[_Part]:
+        """What comes out as tensors of their own, the finest pixels first."""
+        key = "image" if self.is_image else "mask"
+        everything = _Part(key, 1.0, tuple(range(len(self._channels))))
+        if not self.native_resolution or not self.separate_files:
+            return [everything]
+        by_size: dict[float, list[int]] = {}
+        for band in self._scene_bands(first.path):
+            side = float(f"{min(read_info(band.path).grid.res):.6g}")
+            by_size.setdefault(side, []).append(band.channel)
+        finest = min(by_size)
+        return [
+            _Part(
+                key if side == finest else f"{key}_{side:g}",
+                side / finest,
+                tuple(channels),
+            )
+            for side, channels in sorted(by_size.items())
+        ]
+
+    def _skip(self, path: str, error: Exception) -> None:
+        self.skipped_files.append(path)
+        log.warning("%s skipped (%d so far): %s", path, len(self.skipped_files), error)
+
+    def _scene(self, path: str, number: int = 0) -> Scene | None:
+        """The open files of a row, for the part `number`; None if the file is skipped."""
+        key = (path, number)
+        scene = self._scenes.get(key)
         if scene is not None:
-            self._scenes.move_to_end(path)
+            with contextlib.suppress(KeyError):  # another thread has just let it go
+                self._scenes.move_to_end(key)
             return scene
+        if path in self.skipped_files:
+            return None
         try:
-            scene = open_scene(self._scene_bands(path))
-        except (OSError, ValueError, TypeError) as error:
+            bands = self._scene_bands(path)
+            if len(self._parts) > 1:
+                own = self._parts[number].channels
+                bands = [replace(bands[c], channel=i) for i, c in enumerate(own)]
+            scene = open_scene(bands)
+        except SwathError as error:
             if self.on_error == "raise":
                 raise
-            self.skipped_files.append(path)
-            log.warning("%s skipped (%d so far): %s", path, len(self.skipped_files), error)
+            self._skip(path, error)
             return None
-        self._scenes[path] = scene
-        while len(self._scenes) > (_OPEN_SCENES if self.cache else 1):
-            self._scenes.popitem(last=False)
+        self._scenes[key] = scene
+        while len(self._scenes) > (_OPEN_SCENES if self.cache else len(self._parts)):
+            with contextlib.suppress(KeyError):
+                self._scenes.popitem(last=False)
         return scene
 
     # ---- reading -----------------------------------------------------------------------------
@@ -287,15 +358,17 @@ class RasterDataset(GeoDataset):
         """
         return "bilinear" if self.is_image else "nearest"
 
-    def _fields(self) -> tuple[Field, ...] | None:
+    def _groups(self) -> tuple[tuple[Field, ...], ...] | None:
         if self.time_series:
             return None
-        key: Literal["image", "mask"] = "image" if self.is_image else "mask"
-        count = len(self._channels)
-        return (Field(key, count, squeeze=not self.is_image and count == 1),)
+        squeeze = not self.is_image
+        return tuple(
+            (Field(p.key, len(p.channels), squeeze and len(p.channels) == 1, p.ratio),)
+            for p in self._parts
+        )
 
-    def _fill_values(self) -> dict[str, Sequence[float]]:
-        return {"image" if self.is_image else "mask": self._fills.tolist()}
+    def _group_fills(self) -> list[dict[str, Sequence[float]]]:
+        return [{p.key: self._fills[list(p.channels)].tolist()} for p in self._parts]
 
     def _ordered(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         if len(rows) < 2 or self.merge in ("first", "least_nodata"):
@@ -306,9 +379,9 @@ class RasterDataset(GeoDataset):
         order = np.argsort(start, kind="stable")
         return rows[order if self.merge == "oldest" else order[::-1]]
 
-    def _scenes_of(self, rows: NDArray[np.intp]) -> list[Scene]:
+    def _scenes_of(self, rows: NDArray[np.intp], number: int = 0) -> list[Scene]:
         paths = self._table().paths
-        found = (self._scene(paths[i]) for i in self._ordered(rows))
+        found = (self._scene(paths[i], number) for i in self._ordered(rows))
         return [scene for scene in found if scene is not None]
 
     def _method(self) -> Any:
@@ -320,12 +393,17 @@ class RasterDataset(GeoDataset):
             )
         return name
 
-    def _fill(
-        self, queries: Sequence[Query], arrays: dict[str, NDArray[Any]], filled: NDArray[np.uint8]
+    def _fill_groups(
+        self,
+        queries: Sequence[Query],
+        parts: Sequence[dict[str, NDArray[Any]]],
+        marks: Sequence[NDArray[np.uint8]],
     ) -> None:
-        out = arrays["image" if self.is_image else "mask"]
-        scenes = [self._scenes_of(self._rows(q)) for q in queries]
-        self._fill_from(queries, scenes, out, filled)
+        rows = [self._rows(q) for q in queries]
+        for number, (part, arrays, mark) in enumerate(zip(self._parts, parts, marks, strict=True)):
+            scenes = [self._scenes_of(r, number) for r in rows]
+            grids = [q.coarser(part.ratio) for q in queries]
+            self._fill_from(grids, scenes, arrays[part.key], mark, part)
 
     def _fill_from(
         self,
@@ -333,11 +411,12 @@ class RasterDataset(GeoDataset):
         scenes: list[list[Scene]],
         out: NDArray[Any],
         filled: NDArray[np.uint8],
+        part: _Part,
     ) -> None:
         targets = [Target(q.transform, q.height, q.width) for q in queries]
         options: dict[str, Any] = {
             "resampling": self._method(),
-            "fills": self._fills,
+            "fills": self._fills[list(part.channels)],
             "overviews": self.overviews,
         }
         before = filled.copy() if self.class_map is not None else None
@@ -381,24 +460,31 @@ class RasterDataset(GeoDataset):
         rows = self._rows(query)
         table = self._table()
         dates = sorted({(int(table.t0[i]), int(table.t1[i])) for i in rows})
-        shape = (len(dates), len(self._channels), query.height, query.width)
-        out = np.zeros(shape, np.float32 if self.is_image else np.int64)
-        filled = np.zeros((shape[0], *shape[2:]), np.uint8)
-        groups = [
-            self._scenes_of(rows[(table.t0[rows] == t0) & (table.t1[rows] == t1)])
-            for t0, t1 in dates
-        ]
-        self._fill_from([query] * len(dates), groups, out, filled)
-        put_fill_values({"x": out}, filled, {"x": self._fills.tolist()})
-        tensor = torch.from_numpy(out)
-        sample: Sample = (
-            {"image": tensor}
-            if self.is_image
-            else {"mask": tensor[:, 0] if shape[1] == 1 else tensor}
-        )
-        if self.valid_mask:
-            sample["valid"] = torch.from_numpy(filled).bool()
+        sample: Sample = {}
+        for number, part in enumerate(self._parts):
+            grid = query.coarser(part.ratio)
+            shape = (len(dates), len(part.channels), grid.height, grid.width)
+            out = np.zeros(shape, np.float32 if self.is_image else np.int64)
+            filled = np.zeros((shape[0], *shape[2:]), np.uint8)
+            groups = [
+                self._scenes_of(rows[(table.t0[rows] == t0) & (table.t1[rows] == t1)], number)
+                for t0, t1 in dates
+            ]
+            self._fill_from([grid] * len(dates), groups, out, filled, part)
+            put_fill_values({"x": out}, filled, {"x": self._fills[list(part.channels)].tolist()})
+            tensor = torch.from_numpy(out)
+            squeeze = not self.is_image and shape[1] == 1
+            sample[part.key] = tensor[:, 0] if squeeze else tensor
+            if self.valid_mask:
+                suffix = part.key.removeprefix("image").removeprefix("mask")
+                sample["valid" + suffix] = torch.from_numpy(filled).bool()
         return sample
+
+    def __copy__(self) -> Self:
+        new = super().__copy__()
+        new._scenes = OrderedDict()
+        new.skipped_files = list(self.skipped_files)
+        return new
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()

@@ -12,7 +12,7 @@ from pyproj.exceptions import ProjError
 from swath.errors import CRSError
 from swath.geometry.grid import Bounds
 
-__all__ = ["crs_key", "same_crs", "transform_bounds", "transformer"]
+__all__ = ["crs_key", "same_crs", "same_units", "transform_bounds", "transformer"]
 
 
 @lru_cache(maxsize=512)
@@ -34,6 +34,12 @@ def same_crs(a: CRS, b: CRS) -> bool:
     if a is b or a.srs == b.srs:
         return True
     return _same(a.to_wkt(), b.to_wkt())
+
+
+def same_units(a: CRS, b: CRS) -> bool:
+    """Whether coordinates of two CRSs are in the same unit (both in metres, say)."""
+    units = [[axis.unit_conversion_factor for axis in crs.axis_info[:2]] for crs in (a, b)]
+    return a.is_geographic == b.is_geographic and units[0] == units[1]
 
 
 @lru_cache(maxsize=256)
