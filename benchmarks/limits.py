@@ -164,9 +164,8 @@ def kernel_tasks(
 ) -> dict[str, Callable[[int], None]]:
     """Swath's own kernels on the same patches, with and without what comes before them."""
     from swath.geometry.mapping import map_grids
-    from swath.raster import kernels
+    from swath.raster.lanes import bilinear_lanes, count_equal, stage_lanes
     from swath.raster.planning import PatchPlan, compose
-    from swath.raster.staging import mark_nodata, stage_native
 
     here, there = CRS.from_user_input(TARGET_CRS), CRS.from_user_input(SOURCE_CRS)
     level = tuple(transform)[:6]
@@ -174,20 +173,19 @@ def kernel_tasks(
     height, width = stack.shape[1:]
     table = np.array([[[band.ctypes.data]] for band in stack], np.uint64)
     strides = stack.strides[1], stack.strides[2]
-    like, zero = np.empty(0, np.uint16), np.zeros(7, np.float32)
-    nodata = np.ones(7, np.bool_)
+    like = np.empty(0, np.uint16)
 
     def plan(i: int) -> PatchPlan:
         shape, tolerance = [(PATCH, PATCH)], [2.5e-4 * RES]
         mapping = map_grids([grids[i]], shape, here, there, tolerance)[0]
-        return compose((*tuple(grids[i])[:6], PATCH, PATCH), mapping, level)
+        return compose((*tuple(grids[i])[:6], float(PATCH), float(PATCH)), mapping, level)
 
-    def stage(p: PatchPlan) -> tuple[NDArray[np.float32], int, int]:
+    def stage(p: PatchPlan) -> tuple[NDArray[np.uint16], int, int]:
         left, top = p.x_min - 2, p.y_min - 2
-        window = np.empty((7, p.y_max + 2 - top, p.x_max + 2 - left), np.float32)
+        window = np.empty((p.y_max + 2 - top, p.x_max + 2 - left, 8), np.uint16)
         place = (table, *strides, height, width, 0, 0, height, width, top, left)
-        stage_native(*place, like, zero, window)
-        mark_nodata(window, zero, nodata, window)
+        stage_lanes(*place, like, window)
+        count_equal(window.reshape(-1), np.uint16(0))
         return window, left, top
 
     plans = [plan(i) for i in range(len(grids))]
@@ -197,19 +195,19 @@ def kernel_tasks(
         ready.append((window, p.blocks, *p.shifted(left, top)))
 
     def kernel(i: int) -> None:
-        kernels.bilinear(*ready[i], out[i])
+        bilinear_lanes(*ready[i], out[i])
 
     def staged(i: int) -> None:
         window, left, top = stage(plans[i])
-        kernels.bilinear(window, plans[i].blocks, *plans[i].shifted(left, top), out[i])
+        bilinear_lanes(window, plans[i].blocks, *plans[i].shifted(left, top), out[i])
 
     def planned(i: int) -> None:
         p = plan(i)
         window, left, top = stage(p)
-        kernels.bilinear(window, p.blocks, *p.shifted(left, top), out[i])
+        bilinear_lanes(window, p.blocks, *p.shifted(left, top), out[i])
 
     return {
-        "Swath's kernel, float32 source": kernel,
+        "Swath's kernel, uint16 source, float32 result": kernel,
         "Swath's kernel and window from uint16 tiles": staged,
         "the same, with planning (one patch a call)": planned,
     }
