@@ -275,6 +275,17 @@ def nearest(window, valid, blocks, px, py, exact, limits, nodata, has_nodata, fi
                 filled[r, c] = 1
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _dot(values, weights):
+    """Sum of values times weights; not a number as soon as one value is none."""
+    total = np.float32(0)
+    for j in range(values.shape[0]):
+        line, part = values[j], weights[j]
+        for i in range(line.shape[0]):
+            total += part[i] * line[i]
+    return total
+
+
 @njit(nogil=True, cache=True)
 def convolve(window, blocks, px, py, exact, limits, scale_x, scale_y, cubic, fills, out, filled):
     """Bilinear or cubic for every case: invalid samples, edges, holes to fill, coarser queries.
@@ -293,6 +304,7 @@ def convolve(window, blocks, px, py, exact, limits, scale_x, scale_y, cubic, fil
     base = 2.0 if cubic else 1.0
     wx = np.empty(2 * int(math.ceil(base * scale_x)) + 2)
     wy = np.empty(2 * int(math.ceil(base * scale_y)) + 2)
+    weights = np.empty((len(wy), len(wx)), np.float32)
     xs, ys = np.empty(width), np.empty(width)
     for r in range(height):
         coordinates(r, blocks, px, py, exact, xs, ys, 0.5, 0.5)
@@ -305,8 +317,22 @@ def convolve(window, blocks, px, py, exact, limits, scale_x, scale_y, cubic, fil
             xi, yi = int(x), int(y)
             first_x, nx = _weights(x - 0.5, base * scale_x, 1.0 / scale_x, cubic, wx)
             first_y, ny = _weights(y - 0.5, base * scale_y, 1.0 / scale_y, cubic, wy)
+            x0, x1 = max(first_x, int(limits[0])), min(first_x + nx, int(limits[1]))
+            y0, y1 = max(first_y, int(limits[2])), min(first_y + ny, int(limits[3]))
+            weight = np.float32(0)
+            for j in range(y1 - y0):
+                for i in range(x1 - x0):
+                    w = np.float32(wy[y0 - first_y + j] * wx[x0 - first_x + i])
+                    weights[j, i] = w
+                    weight += w
             good = 0
             for b in range(bands):
+                # As if all were well; what met an invalid sample is not a number, and done again
+                total = _dot(window[b, y0:y1, x0:x1], weights)
+                if total == total and weight > 1e-6:
+                    out[b, r, c] = total / weight
+                    good += 1
+                    continue
                 centre = window[b, yi, xi]
                 if centre == centre:
                     out[b, r, c] = _sum(
