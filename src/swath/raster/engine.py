@@ -24,7 +24,7 @@ from pyproj import CRS
 from swath.errors import ConfigError
 from swath.geometry.mapping import Mapping, map_grids
 from swath.geometry.transform import same_crs
-from swath.raster import kernels
+from swath.raster import areal, kernels
 from swath.raster.lanes import bilinear_lanes, count_equal, stage_lanes
 from swath.raster.planning import aligned_copy, apply_gain, compose
 from swath.raster.scene import BandGroup, Scene
@@ -279,7 +279,7 @@ def _read_group(
                 return
             kernels.nearest(native, valid, plan.blocks, px, py, exact, limits, *tail)
         else:
-            kernels.mode(
+            areal.mode(
                 native, valid, plan.blocks, px, py, exact, limits,
                 plan.scale_x, plan.scale_y, *tail,
             )  # fmt: skip
@@ -297,7 +297,7 @@ def _read_group(
         return
     where = (window, plan.blocks, px, py, exact)
     if resampling == "average":
-        kernels.average(*where, limits, plan.scale_x, plan.scale_y, channel_fills, out, filled)
+        areal.average(*where, limits, plan.scale_x, plan.scale_y, channel_fills, out, filled)
     elif narrow and whole and invalid == 0:
         kernels.bilinear(*where, out)
         filled[:] = 1
