@@ -87,7 +87,7 @@ def _resample(
     filled: NDArray[np.uint8],
 ) -> None:
     """Read where the pixel coordinates (`px`, `py`) lie in the cube; see `read_cube`."""
-    from swath.raster import kernels
+    from swath.raster import areal, kernels
 
     with np.errstate(invalid="ignore"):
         inside = (py >= 0) & (py <= cube.height)
@@ -120,7 +120,7 @@ def _resample(
             window, no_mask, *nothing, exact, limits, fills, no_nodata, fills, out, filled
         )
     elif method == "average":
-        kernels.average(
+        areal.average(
             window, *nothing, exact, limits, max(wide_x, 1.0), max(wide_y, 1.0), fills, out, filled
         )
     else:
