@@ -12,7 +12,8 @@ from rasterio.vrt import WarpedVRT
 
 from swath.errors import ConfigError
 from swath.geometry.transform import transformer
-from swath.raster.engine import Target, read_scenes, set_num_threads
+from swath.raster import set_num_threads
+from swath.raster.engine import Target, read_scenes
 from swath.raster.scene import SceneBand, open_scene
 
 UTM33 = CRS.from_epsg(32633)

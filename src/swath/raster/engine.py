@@ -9,10 +9,8 @@ raster is made.
 from __future__ import annotations
 
 import math
-import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,8 +28,9 @@ from swath.raster.planning import aligned_copy, apply_gain, compose
 from swath.raster.scene import BandGroup, Scene
 from swath.raster.simd import LANES
 from swath.raster.staging import count_nan, count_set, mark_nodata, stage_mask, stage_native
+from swath.raster.threads import executor, get_num_threads
 
-__all__ = ["Resampling", "Target", "get_num_threads", "read_scenes", "set_num_threads"]
+__all__ = ["Resampling", "Target", "read_scenes"]
 
 Resampling = Literal["nearest", "bilinear", "cubic", "average", "mode"]
 METHODS = ("nearest", "bilinear", "cubic", "average", "mode")
@@ -43,9 +42,6 @@ _WIDEN = 1 / 0.95  # from this ratio on kernels are widened (the same as GDAL's)
 _HUGE = 4096  # side of a window in pixels from which labels, too, are read from overviews
 
 _local = threading.local()
-_threads: int | None = None
-_pool: tuple[int, int, ThreadPoolExecutor] | None = None
-_pool_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -55,42 +51,6 @@ class Target:
     transform: Affine
     height: int
     width: int
-
-
-def set_num_threads(count: int | None) -> None:
-    """Threads that share the patches of a batch in this process; None: one a core.
-
-    The default is one thread a core in a script, and one in a `DataLoader`'s worker.
-    """
-    global _threads
-    if count is not None and count < 1:
-        raise ConfigError(f"the number of threads is at least 1, got {count}")
-    _threads = count
-
-
-def get_num_threads() -> int:
-    """Threads that share the patches of a batch in this process."""
-    if _threads is not None:
-        return _threads
-    from_env = os.environ.get("SWATH_NUM_THREADS")
-    if from_env:
-        return max(1, int(from_env))
-    import torch.utils.data
-
-    if torch.utils.data.get_worker_info() is not None:
-        return 1
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1
-
-
-def _executor(count: int) -> ThreadPoolExecutor:
-    global _pool
-    with _pool_lock:
-        if _pool is None or _pool[:2] != (os.getpid(), count):
-            _pool = (os.getpid(), count, ThreadPoolExecutor(count, "swath-read"))
-        return _pool[2]
 
 
 def _scratch(name: str, shape: tuple[int, int, int], dtype: Any) -> NDArray[Any]:
@@ -151,7 +111,7 @@ def read_scenes(
         for k in range(len(targets)):
             work(k)
     else:
-        for _ in _executor(threads).map(work, range(len(targets))):
+        for _ in executor(threads).map(work, range(len(targets))):
             pass
 
 
