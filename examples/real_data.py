@@ -25,12 +25,12 @@ from swath.main import main as swath
 
 #: images, labels, bands, epochs, and options of the training.
 JOBS: dict[str, tuple[list[str], str, list[str], int, list[str]]] = {
-    "zion": (["landsat_b*.tif"], "nlcd.tif", ["b2", "b3", "b4", "b5"], 25, []),
+    "zion": (["landsat_b*.tif"], "nlcd.tif", ["b2", "b3", "b4", "b5"], 15, []),
     "clover": (
         ["20200802", "20210708"],
         "train_polys7.shp",
         ["B02", "B03", "B04", "B08", "B05", "B8A", "B11", "B12"],
-        40,
+        15,
         [],
     ),
 }

@@ -39,7 +39,7 @@ data:
     match: space        # labels hold for scenes of any date; `time`: for their own date only
     patch_size: {patch}      # pixels
     batch_size: {batch}
-    length: null        # patches in an epoch; null: as many as cover the training ground
+    length: {length}        # patches in an epoch; null: as many as cover the training ground
     num_workers: {workers}      # processes that read
     augment: true       # flips and turns
     ignore_index: 255
@@ -106,6 +106,7 @@ def config_text(found: Survey, plan: Plan, options: dict[str, Any]) -> str:
         res=json.dumps(found.res[0] if found.res[0] == found.res[1] else list(found.res)),
         patch=plan.patch_size,
         batch=plan.batch_size,
+        length=json.dumps(plan.length),
         shares=shares,
         split=json.dumps(plan.split),
         channels=len(found.bands),

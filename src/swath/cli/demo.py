@@ -19,7 +19,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--out", default="demo", metavar="DIR", help="where everything goes (default: demo)")
-    add("--epochs", type=int, default=6, help="of training (default: 6)")
+    add("--epochs", type=int, default=5, help="of training (default: 5)")
     add("--width", type=int, default=1600, help="of the world, in cells of 10 m (default: 1600)")
     add("--height", type=int, default=1000, help="of the world, in cells of 10 m (default: 1000)")
     add("--seed", type=int, default=0, help="another seed is another world (default: 0)")

@@ -19,6 +19,7 @@ __all__ = ["Plan", "make_plan"]
 FRACTIONS = [0.7, 0.15, 0.15]
 TRIES = 24
 GOOD = 0.6  # as fair as this, and no other split is tried
+STEPS = 32  # at least, in an epoch: fewer say little between two validations
 RARE = 0.002  # a class with less of the ground may miss from a part
 
 
@@ -31,12 +32,14 @@ class Plan:
 
     Attributes:
         split: As `RasterDataModule` takes it.
+        length: Patches in an epoch, where the ground holds too few for an epoch worth the name.
         shares: Of each part: how much of the labelled ground it has.
         absent: Of each part: names of classes that it does not have.
     """
 
     patch_size: int
     batch_size: int
+    length: int | None
     split: dict[str, Any]
     shares: dict[str, float]
     absent: dict[str, list[str]]
@@ -85,7 +88,10 @@ def make_plan(found: Survey, seed: int = 0) -> Plan:
     shares = {n: sum(c.values()) / total for n, c in counts.items()}
     names = _class_names(found)
     absent = {n: [names[v] for v in names if not counts[n][v]] for n in PARTS}
-    return Plan(patch, {256: 8, 128: 8, 64: 16}.get(patch, 32), split, shares, absent)
+    batch = {256: 8, 128: 8, 64: 16}.get(patch, 32)
+    cover = found.area * 1e6 / metres**2 * FRACTIONS[0] / patch**2
+    length = STEPS * batch if cover < STEPS * batch else None
+    return Plan(patch, batch, length, split, shares, absent)
 
 
 def _class_names(found: Survey) -> dict[int, str]:
