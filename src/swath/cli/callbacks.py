@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ class Picture(Callback):
 
     def __init__(self, folder: str, rows: int = 4) -> None:
         self.folder, self.rows = folder, rows
-        self._kept: list[tuple[float, torch.Tensor, torch.Tensor]] = []
+        self._kept: list[tuple[float, torch.Tensor, torch.Tensor, Any]] = []
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew: the last epoch's patches are shown."""
@@ -43,12 +44,19 @@ class Picture(Callback):
 
     def _keep(self, batch: Any, task: LightningModule) -> None:
         ignored = task.hparams.get("ignore_index")
-        for image, mask in zip(batch["image"], batch["mask"], strict=True):
+        places = batch["bounds"].tolist() if "bounds" in batch else [None] * len(batch["image"])
+        for image, mask, place in zip(batch["image"], batch["mask"], places, strict=True):
             known = mask if ignored is None else mask[mask != ignored]
             telling = len(known.unique()) + known.numel() / mask.numel()
-            if len(self._kept) < self.rows or telling > self._kept[-1][0]:
-                self._kept.append((telling, image.cpu(), mask.cpu()))
-                self._kept = sorted(self._kept, key=lambda k: -k[0])[: self.rows]
+            same = [k for k in self._kept if _shared(k[3], place) > 0.2]
+            worse = [k for k in same if k[0] < telling]
+            if len(worse) < len(same) or (
+                not same and len(self._kept) == self.rows and telling <= self._kept[-1][0]
+            ):
+                continue
+            kept = [k for k in self._kept if all(k is not w for w in worse)]
+            kept.append((telling, image.cpu(), mask.cpu(), place))
+            self._kept = sorted(kept, key=lambda k: -k[0])[: self.rows]
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw validation patches."""
@@ -78,6 +86,15 @@ class Picture(Callback):
         task.train(was_training)
         figure = panel_figure(images.numpy(), masks.numpy(), found.numpy(), dict(task.hparams))
         save_figure(figure, os.path.join(self.folder, f"{stage}.png"))
+
+
+def _shared(a: Sequence[float] | None, b: Sequence[float] | None) -> float:
+    """Share of patch `a` that patch `b` covers too, of their `bounds`."""
+    if a is None or b is None:
+        return 0.0
+    width = min(a[1], b[1]) - max(a[0], b[0])
+    height = min(a[4], b[4]) - max(a[3], b[3])
+    return max(width, 0.0) * max(height, 0.0) / ((a[1] - a[0]) * (a[4] - a[3]))
 
 
 class PatchWriter(BasePredictionWriter):

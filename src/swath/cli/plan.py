@@ -57,8 +57,9 @@ def make_plan(found: Survey, seed: int = 0) -> Plan:
     side = min(max(columns, rows), int(1.3 * ground / metres))
     patch = next((p for p in (256, 128, 64) if side >= 8 * p), 32)
     best: tuple[_Fairness, dict[str, Any], dict[str, Counter[int]]] | None = None
-    # A little more than whole patches: a block must hold one in spite of the map's distortion.
-    for blocks in (2.05, 1.55, 1.05):
+    # A little less than two patches: the windows of the scores then hardly overlap, in spite of
+    # the map's distortion; never less than one.
+    for blocks in (1.98, 1.48, 1.05):
         block = blocks * patch * metres
         for k in range(TRIES):
             split = {
