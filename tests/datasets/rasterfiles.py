@@ -77,7 +77,7 @@ def warped(path: str, sample: dict[str, Any], crs: CRS, method: str, key: str) -
         rasterio.open(path) as file,
         WarpedVRT(
             file, crs=crs.to_wkt(), transform=transform, height=height, width=width,
-            resampling=Resampling[method], tolerance=1e-9,
+            resampling=Resampling[method], tolerance=1e-9, XSCALE=1, YSCALE=1,
         ) as vrt,
     ):  # fmt: skip
         return vrt.read()
