@@ -10,7 +10,7 @@ from torch import Tensor
 
 from swath.datasets.batch import SampleBatch
 from swath.datasets.shared import WorkerBatch
-from swath.errors import BandError
+from swath.errors import BandError, ConfigError
 from swath.typing import Sample
 
 __all__ = ["concat_samples", "merge_samples", "stack_samples", "unbind_samples"]
@@ -62,6 +62,9 @@ def concat_samples(samples: Iterable[Sample]) -> Sample:
     axis, (T, C1, H, W) and (T, C2, H, W) give (T, C1+C2, H, W). Masks (H, W) of several layers
     are stacked to (2, H, W). `bounds` and `transform` are those of the query and stay single.
     `valid` is true where all layers are. Everything else comes from the first sample that has it.
+
+    Raises:
+        ConfigError: Time series with different numbers of dates.
     """
     out: Sample = {}
     for key, values in _gather(list(samples)).items():
@@ -73,6 +76,13 @@ def concat_samples(samples: Iterable[Sample]) -> Sample:
             out[key] = torch.cat(values)  # instances (N, H, W)
         elif key == "mask":
             out[key] = torch.cat([v[None] if v.ndim == 2 else v for v in values], dim=-3)
+        elif len({v.shape[:-3] for v in values}) > 1:
+            dates = " and ".join(str(v.shape[0]) if v.ndim == 4 else "no" for v in values)
+            raise ConfigError(
+                f"{key!r} has {dates} dates: layers with a time axis are concatenated where they "
+                "have the same dates; ask for a shorter time, or pass a collate_fn that keeps them "
+                "apart"
+            )
         elif values[0].ndim >= 3:
             out[key] = torch.cat(values, dim=-3)
         else:
