@@ -48,7 +48,8 @@ def path_list(paths: Path | Iterable[Path]) -> list[str]:
     return [os.fspath(p) for p in paths]
 
 
-def _walk(folder: str) -> Iterable[str]:
+def _walk(folder: str) -> Iterable[tuple[str, str]]:
+    """Name and path of each file below a folder."""
     pending = [folder]
     while pending:
         current = pending.pop()
@@ -58,7 +59,7 @@ def _walk(folder: str) -> Iterable[str]:
                     if not entry.name.startswith("."):  # an archive being extracted, perhaps
                         pending.append(entry.path)
                 else:
-                    yield entry.path
+                    yield entry.name, entry.path
 
 
 def _members(path: str) -> Iterable[str]:
@@ -105,7 +106,7 @@ def find_files(paths: Path | Iterable[Path], patterns: Sequence[str]) -> list[st
         if is_remote(path):
             found.add(path)
         elif os.path.isdir(path):
-            found.update(p for p in _walk(path) if fits(os.path.basename(p)))
+            found.update(p for name, p in _walk(path) if fits(name))
         elif os.path.isfile(path):
             if is_archive(path):
                 found.update(p for p in _members(path) if fits(os.path.basename(p)))

@@ -77,16 +77,26 @@ def reproject_footprints(geometry: Any, source: CRS, target: CRS) -> NDArray[Any
     return np.asarray(moved, dtype=object)
 
 
-def _pack_column(values: Sequence[Any]) -> Any:
-    if all(isinstance(v, str) for v in values):
-        return zlib.compress(json.dumps(list(values)).encode(), 1)
-    return list(values)
+def _pack_column(column: Any) -> Any:
+    values = np.asarray(column)
+    if values.dtype.kind in "fiub":
+        return values.dtype.str, zlib.compress(values.tobytes(), 1)
+    texts = list(column)
+    if all(isinstance(v, str) for v in texts):
+        return zlib.compress(json.dumps(texts).encode(), 1)
+    return texts
+
+
+def _unpack_column(packed: Any) -> Any:
+    if isinstance(packed, tuple):
+        return np.frombuffer(zlib.decompress(packed[1]), packed[0]).copy()
+    return json.loads(zlib.decompress(packed)) if isinstance(packed, bytes) else packed
 
 
 def pack_frame(frame: GeoDataFrame) -> tuple[Any, ...]:
     """An index as few bytes, for sending to a worker: texts and footprints compressed."""
     name = frame.geometry.name
-    columns = {c: _pack_column(list(frame[c])) for c in frame.columns if c != name}
+    columns = {c: _pack_column(frame[c]) for c in frame.columns if c != name}
     left, right = interval_nanoseconds(frame.index)
     wkb = shapely.to_wkb(np.asarray(frame.geometry.values, dtype=object)).tolist()
     sizes = np.array([len(w) for w in wkb], np.int64)
@@ -109,7 +119,5 @@ def unpack_frame(packed: tuple[Any, ...]) -> GeoDataFrame:
     shapes = shapely.from_wkb(
         [body[e - s : e] for s, e in zip(sizes.tolist(), ends.tolist(), strict=True)]
     )
-    plain = {
-        c: json.loads(zlib.decompress(v)) if isinstance(v, bytes) else v for c, v in columns.items()
-    }
+    plain = {c: _unpack_column(v) for c, v in columns.items()}
     return GeoDataFrame(plain, index=time_index(left, right), geometry=list(shapes), crs=crs)

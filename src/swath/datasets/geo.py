@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from swath.datasets.batch import SampleBatch, allocate, empty_mask
 from swath.datasets.frames import pack_frame, reproject_footprints, unpack_frame
+from swath.datasets.handover import fetch, send
 from swath.datasets.query import (
     Field,
     Query,
@@ -320,14 +321,14 @@ class GeoDataset(Dataset[Sample], abc.ABC):
         state["_state"] = None
         frame = state.pop("_index", None)
         if frame is not None:
-            state["_index_packed"] = pack_frame(frame)
+            state["_index_packed"] = send(pack_frame(frame))
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         packed = state.pop("_index_packed", None)
         self.__dict__.update(state)
         if packed is not None:
-            self._index = unpack_frame(packed)
+            self._index = unpack_frame(fetch(packed))
 
     def _view(self, crs: CRS, res: tuple[float, float]) -> GeoDataset:
         """A shallow copy in another CRS and resolution; this dataset stays as it is."""

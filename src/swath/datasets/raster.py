@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import re
+import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from pyproj import CRS
 from swath.datasets.files import find_files
 from swath.datasets.geo import GeoDataset, Transform, put_fill_values
 from swath.datasets.query import TIME_MAX, TIME_MIN, Field, Query
-from swath.datasets.rows import build_index, index_from_frame, resolution_in
+from swath.datasets.rows import build_index, cut_to_valid, index_from_frame, resolution_in
 from swath.errors import (
     BandError,
     ConfigError,
@@ -42,6 +43,7 @@ __all__ = ["RasterDataset"]
 Merge = Literal["first", "last", "newest", "oldest", "least_nodata"]
 _MERGES = ("first", "last", "newest", "oldest", "least_nodata")
 _OPEN_SCENES = 256
+_DEPTH = 4  # files over one query that are opened at first
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +92,10 @@ class RasterDataset(GeoDataset):
             resolution, ``image_20`` those of pixels of 20 (units of the files' CRS), as many
             times coarser, from the same upper left corner, as many as cover the query.
             ``transform_20`` says where they lie. Pixel sizes are those of the first file.
+        footprints: ``grid``: a row of the index covers the whole of its file; ``valid``: only the
+            outline of its valid pixels, so that samplers keep out of empty corners. Each file (of
+            several bands in files of their own, that of the first band) is read for it once, from
+            an overview where it has one, and the outlines are kept beside the headers.
         index: Rows of the layer instead of a search through `paths`: a GeoDataFrame with a
             ``filepath`` column, footprints, and optionally times (an IntervalIndex, or the columns
             ``start`` and ``stop`` or ``datetime``).
@@ -145,8 +151,11 @@ class RasterDataset(GeoDataset):
         on_error: Literal["raise", "skip"] = "raise",
         overviews: bool = True,
         native_resolution: bool = False,
+        footprints: Literal["grid", "valid"] = "grid",
         index: GeoDataFrame | None = None,
     ) -> None:
+        if footprints not in ("grid", "valid"):
+            raise ConfigError(f"footprints is 'grid' or 'valid', got {footprints!r}")
         if merge not in _MERGES:
             raise ConfigError(f"merge is one of {', '.join(_MERGES)}, got {merge!r}")
         if on_error not in ("raise", "skip"):
@@ -191,6 +200,10 @@ class RasterDataset(GeoDataset):
         self._fills = self._plan_fills(first, fill_value)
         self.native_resolution = native_resolution
         self._parts = self._plan_parts(first)
+        if footprints == "valid":
+            used = [0] if self.separate_files else [number for _, number in self._channels]
+            values = [None] * len(used) if self._nodata is None else self._nodata[: len(used)]
+            self.index = cut_to_valid(self._index, used, values, on_error, self.skipped_files)
 
     # ---- files and bands ---------------------------------------------------------------------
 
@@ -381,7 +394,7 @@ class RasterDataset(GeoDataset):
 
     def _scenes_of(self, rows: NDArray[np.intp], number: int = 0) -> list[Scene]:
         paths = self._table().paths
-        found = (self._scene(paths[i], number) for i in self._ordered(rows))
+        found = (self._scene(paths[i], number) for i in rows)
         return [scene for scene in found if scene is not None]
 
     def _method(self) -> Any:
@@ -399,11 +412,23 @@ class RasterDataset(GeoDataset):
         parts: Sequence[dict[str, NDArray[Any]]],
         marks: Sequence[NDArray[np.uint8]],
     ) -> None:
-        rows = [self._rows(q) for q in queries]
+        rows = [self._ordered(self._rows(q)) for q in queries]
         for number, (part, arrays, mark) in enumerate(zip(self._parts, parts, marks, strict=True)):
-            scenes = [self._scenes_of(r, number) for r in rows]
             grids = [q.coarser(part.ratio) for q in queries]
-            self._fill_from(grids, scenes, arrays[part.key], mark, part)
+            out = arrays[part.key]
+            # Where many files lie over each other, seldom more than the first few are seen: the
+            # others are not even opened.
+            first, last = 0, _DEPTH if self.merge != "least_nodata" else sys.maxsize
+            left = list(rows)
+            while True:
+                scenes = [self._scenes_of(r[first:last], number) for r in left]
+                self._fill_from(grids, scenes, out, mark, part)
+                if max(map(len, left)) <= last:
+                    break
+                left = [
+                    r if len(r) > last and not mark[k].all() else r[:0] for k, r in enumerate(left)
+                ]
+                first, last = last, last * 4
 
     def _fill_from(
         self,
@@ -467,7 +492,9 @@ class RasterDataset(GeoDataset):
             out = np.zeros(shape, np.float32 if self.is_image else np.int64)
             filled = np.zeros((shape[0], *shape[2:]), np.uint8)
             groups = [
-                self._scenes_of(rows[(table.t0[rows] == t0) & (table.t1[rows] == t1)], number)
+                self._scenes_of(
+                    self._ordered(rows[(table.t0[rows] == t0) & (table.t1[rows] == t1)]), number
+                )
                 for t0, t1 in dates
             ]
             self._fill_from([grid] * len(dates), groups, out, filled, part)

@@ -18,18 +18,20 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from swath.datasets.files import parse_dates, path_list
+from swath.datasets.footprints import grid_footprints, valid_footprints
 from swath.datasets.frames import make_frame, reproject_footprints
 from swath.datasets.query import interval_nanoseconds, nanoseconds
-from swath.errors import ConfigError, CRSError, DatasetNotFoundError
+from swath.errors import ConfigError, CRSError, DatasetNotFoundError, SwathError
 from swath.geometry import Grid
 from swath.geometry.transform import same_crs, transform_bounds
 from swath.raster.headers import HeaderTable, scan_headers
+from swath.raster.source import open_source
 from swath.typing import Path
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["build_index", "index_from_frame", "keep_folder", "resolution_in"]
+__all__ = ["build_index", "cut_to_valid", "index_from_frame", "keep_folder", "resolution_in"]
 
 log = logging.getLogger(__name__)
 
@@ -52,14 +54,15 @@ def _match(
     pattern = re.compile(regex, re.VERBOSE)
     groups = pattern.groupindex
     chosen, start, stop = [], [], []
+    dated, begun, ended = ("date" in groups, "start" in groups, "stop" in groups)
     for path in files:
-        match = pattern.match(os.path.basename(path))
+        match = pattern.match(path[path.rfind("/") + 1 :])
         if match is None:
             continue
-        first = match["date"] if "date" in groups else None
+        first = match["date"] if dated else None
         chosen.append(path)
-        start.append(match["start"] if "start" in groups and match["start"] else first)
-        stop.append(match["stop"] if "stop" in groups and match["stop"] else first)
+        start.append((match["start"] if begun else None) or first)
+        stop.append((match["stop"] if ended else None) or first)
     return chosen, start, stop
 
 
@@ -135,14 +138,7 @@ def _footprints(
     are copied and not resampled.
     """
     t, w, h = table.transform, table.width, table.height
-    zero = np.zeros_like(w)
-    corners = np.stack(
-        [np.stack([zero, zero], 1), np.stack([w, zero], 1), np.stack([w, h], 1),
-         np.stack([zero, h], 1)], 1,
-    )  # fmt: skip
-    x = t[:, 0:1] * corners[..., 0] + t[:, 1:2] * corners[..., 1] + t[:, 2:3]
-    y = t[:, 3:4] * corners[..., 0] + t[:, 4:5] * corners[..., 1] + t[:, 5:6]
-    shapes = np.asarray(shapely.polygons(np.stack([x, y], -1)), dtype=object)
+    shapes = grid_footprints(t, w, h)
     ids = np.asarray(table.crs_id)
     if (ids < 0).any():
         i = int(np.flatnonzero(ids < 0)[0])
@@ -162,6 +158,48 @@ def _footprints(
             shapes[rows] = reproject_footprints(shapes[rows], own, crs)
             corner[rows] = np.nan
     return crs, shapes, corner
+
+
+def cut_to_valid(
+    frame: GeoDataFrame,
+    bands: Sequence[int],
+    nodata: Sequence[float | None],
+    on_error: str,
+    skipped: list[str],
+) -> GeoDataFrame:
+    """An index whose footprints are the outlines of valid pixels; rows without any are left out.
+
+    Raises:
+        DatasetNotFoundError: No file has a valid pixel.
+        UnreadableFileError, CRSError: A file cannot be read, and `on_error` is ``raise``.
+    """
+    paths = [str(p) for p in frame["filepath"]]
+    found = valid_footprints(paths, bands, nodata, keep_folder())
+    crs = CRS.from_user_input(frame.crs)
+    for path, shape in zip(paths, found, strict=True):
+        if isinstance(shape, SwathError):
+            if on_error == "raise":
+                raise shape
+            skipped.append(path)
+            log.warning("%s skipped: %s", path, shape)
+    keep = [i for i, s in enumerate(found) if s is not None and not isinstance(s, SwathError)]
+    if not keep:
+        raise DatasetNotFoundError(
+            f"none of the {len(paths)} files has a valid pixel ({paths[0]}, …); check nodata="
+        )
+    empty = [path for path, shape in zip(paths, found, strict=True) if shape is None]
+    if empty:
+        log.warning("%d files without a valid pixel left out: %s", len(empty), ", ".join(empty[:5]))
+    cut = frame.iloc[keep].copy()
+    shapes = np.empty(len(keep), object)
+    shapes[:] = [found[i] for i in keep]
+    own = [open_source(paths[i]).info.grid.crs for i in keep]
+    for other in {c.to_wkt(): c for c in own}.values():
+        rows = np.array([c == other for c in own])
+        if not same_crs(other, crs):
+            shapes[rows] = reproject_footprints(shapes[rows], other, crs)
+    cut["geometry"] = shapes
+    return cut
 
 
 def index_from_frame(

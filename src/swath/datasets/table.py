@@ -57,6 +57,7 @@ class Table:
             xmax, ymax = np.nanmax(self.boxes[:, 2:], axis=0)
             ends = (int(self.t0.min()), int(self.t1.max()))
             self.total = (float(xmin), float(xmax), float(ymin), float(ymax), *ends)
+        self._shapes = shapes
         self._tree: shapely.STRtree | None = None
 
     def touching(self, q: Query) -> NDArray[np.intp]:
@@ -65,7 +66,6 @@ class Table:
         if len(self.boxes) < _TREE_FROM:
             return _touching(self.boxes, self.t0, self.t1, *box)
         if self._tree is None:
-            b = self.boxes
-            self._tree = shapely.STRtree(shapely.box(b[:, 0], b[:, 1], b[:, 2], b[:, 3]))
+            self._tree = shapely.STRtree(self._shapes)
         near = np.sort(self._tree.query(shapely.box(*box[:4])))
         return near[_touching(self.boxes[near], self.t0[near], self.t1[near], *box)]
