@@ -51,15 +51,28 @@ def path_list(paths: Path | Iterable[Path]) -> list[str]:
 def _walk(folder: str) -> Iterable[tuple[str, str]]:
     """Name and path of each file below a folder."""
     pending = [folder]
+    linked: set[tuple[int, int]] = set()  # a link may lead to a folder above it
     while pending:
         current = pending.pop()
         with os.scandir(current) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=True):
-                    if not entry.name.startswith("."):  # an archive being extracted, perhaps
-                        pending.append(entry.path)
+                    if entry.name.startswith("."):  # an archive being extracted, perhaps
+                        continue
+                    if entry.is_symlink():
+                        place = entry.stat()
+                        if (place.st_dev, place.st_ino) in linked or _above(entry.path):
+                            continue
+                        linked.add((place.st_dev, place.st_ino))
+                    pending.append(entry.path)
                 else:
                     yield entry.name, entry.path
+
+
+def _above(link: str) -> bool:
+    """Whether a link leads to a folder that it lies in."""
+    target = os.path.realpath(link)
+    return os.path.commonpath([target, os.path.realpath(os.path.dirname(link))]) == target
 
 
 def _members(path: str) -> Iterable[str]:
@@ -132,6 +145,14 @@ def _inside_archive(path: str) -> bool:
     return False
 
 
+def _fits(text: str, date_format: str) -> bool:
+    try:
+        pd.to_datetime(text, format=date_format)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_dates(
     start: Sequence[str | None],
     stop: Sequence[str | None],
@@ -158,10 +179,10 @@ def parse_dates(
         try:
             times = pd.DatetimeIndex(pd.to_datetime(unique, format=date_format)).as_unit("ns")
         except ValueError as error:
-            bad = next(names[i] for i in rows)
+            bad = next((names[i] for i in rows if not _fits(str(texts[i]), date_format)), names[0])
             raise ConfigError(
-                f"the dates in the names of files such as {bad} do not fit the date format "
-                f"{date_format!r}: {error}; set date_format or filename_regex"
+                f"the date in the name of {bad} does not fit the date format {date_format!r}: "
+                "set date_format or filename_regex"
             ) from error
         if times.tz is not None:
             times = times.tz_convert("UTC").tz_localize(None)

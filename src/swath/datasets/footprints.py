@@ -96,9 +96,11 @@ def valid_footprint(path: str, bands: Sequence[int], nodata: Sequence[float | No
     wide = np.logical_or.reduce(
         [np.roll(wide, (r, c), (0, 1)) for r in (-1, 0, 1) for c in (-1, 0, 1)]
     )[1:-1, 1:-1]
-    outline = shapely.union_all(polygonize(wide, grid, simplify=1).geometry.values)
+    # Widened by a cell, and then moved by less than one: no valid cell gets outside.
+    steps = shapely.union_all(polygonize(wide, grid).geometry.values)
+    outline = shapely.simplify(steps, 0.9 * min(grid.res))
     if not outline.is_valid or not outline.covers(exact):
-        outline = shapely.union_all(polygonize(wide, grid).geometry.values)
+        outline = steps
     cell = abs(grid.transform.determinant)
     parts = [
         shapely.Polygon(
