@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import json
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lightning.pytorch import LightningDataModule, LightningModule
@@ -204,17 +205,33 @@ def run_stage(stage: str, argv: Sequence[str]) -> int:
         "LeafSpec",
         "number of training batches",
     )
-    for noise in noises:
-        warnings.filterwarnings("ignore", message=f".*{noise}.*")
-    # Its smaller windows are filled up by the data modules of Swath.
-    logging.getLogger("swath.samplers.grid").setLevel(logging.ERROR)
-    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.fabric.utilities.seed"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+    levels = {
+        # Its smaller windows are filled up by the data modules of Swath.
+        "swath.samplers.grid": logging.ERROR,
+        "lightning.pytorch.utilities.rank_zero": logging.WARNING,
+        "lightning.fabric.utilities.seed": logging.WARNING,
+    }
     from jsonargparse import ArgumentError
 
-    try:
-        SwathCLI(stage, argv)
-    except ArgumentError as error:
-        raise ConfigError(f"{error}; swath {stage} --help lists the options") from error
+    with warnings.catch_warnings(), _levels(levels):
+        for noise in noises:
+            warnings.filterwarnings("ignore", message=f".*{noise}.*")
+        warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
+        try:
+            SwathCLI(stage, argv)
+        except ArgumentError as error:
+            raise ConfigError(f"{error}; swath {stage} --help lists the options") from error
     return 0
+
+
+@contextlib.contextmanager
+def _levels(levels: dict[str, int]) -> Iterator[None]:
+    """Other levels for some loggers while a stage runs, for the sake of whoever called it."""
+    before = {name: logging.getLogger(name).level for name in levels}
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
