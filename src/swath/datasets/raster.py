@@ -30,6 +30,7 @@ from swath.errors import (
 )
 from swath.raster.engine import METHODS, Target, read_scenes
 from swath.raster.info import RasterInfo
+from swath.raster.relabel import NOTHING, relabel
 from swath.raster.scene import Scene, SceneBand, open_scene
 from swath.raster.source import read_info
 from swath.typing import Path, Sample
@@ -444,22 +445,13 @@ class RasterDataset(GeoDataset):
             "fills": self._fills[list(part.channels)],
             "overviews": self.overviews,
         }
-        before = filled.copy() if self.class_map is not None else None
+        table = self.class_map
+        before = NOTHING if table is None or not filled.any() else filled.copy()
         if self.merge == "least_nodata":
             scenes = self._by_coverage(targets, scenes, out, options)
         read_scenes(targets, self._crs, scenes, out, filled, **options)
-        if self.class_map is not None:
-            new = (filled != 0) & (before == 0)
-            for channel in range(out.shape[1]):
-                values = out[:, channel][new]
-                out[:, channel][new] = self._remapped(values)
-
-    def _remapped(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        table = self.class_map
-        if table is None:
-            return values
-        outside = (values < 0) | (values >= len(table))
-        return np.where(outside, 0, table[np.where(outside, 0, values)])
+        if table is not None:
+            relabel(out, table, before, filled)
 
     def _by_coverage(
         self,
