@@ -11,7 +11,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Transformer
-from rasterfiles import Images, hills, write
+from rasterfiles import Images, Labels, hills, write
 
 from swath.datasets.footprints import grid_footprints, valid_footprint
 from swath.datasets.frames import reproject_footprints
@@ -58,6 +58,46 @@ def test_a_reprojected_footprint_holds_its_ground():
     inside = rng.uniform([301000, 7701000], [499000, 7899000], (500, 2))
     x, y = Transformer.from_crs(utm, polar, always_xy=True).transform(*inside.T)
     assert shapely.contains_xy(moved, x, y).all()
+
+
+def test_a_footprint_across_the_antimeridian_has_two_parts():
+    utm, lonlat = CRS.from_epsg(32601), CRS.from_epsg(4326)
+    x, y = Transformer.from_crs(lonlat, utm, always_xy=True).transform(180.0, 65.0)
+    (moved,) = reproject_footprints([shapely.box(x - 5e4, y - 5e4, x + 5e4, y + 5e4)], utm, lonlat)
+    assert len(shapely.get_parts(moved)) == 2
+    assert moved.area < 3
+    assert shapely.contains_xy(moved, [179.5, -179.5], [65.0, 65.0]).all()
+    assert not shapely.contains_xy(moved, 0.0, 65.0)
+
+
+def test_a_footprint_over_a_pole_reaches_it():
+    polar, lonlat = CRS.from_epsg(3413), CRS.from_epsg(4326)
+    (moved,) = reproject_footprints([shapely.box(-4e5, -6e5, 5e5, 7e5)], polar, lonlat)
+    assert moved.bounds[0] == -180
+    assert moved.bounds[2:] == (180, 90)
+    assert shapely.contains_xy(moved, [0.0, 100.0, -170.0], [89.0, 89.9, 88.0]).all()
+
+
+@pytest.mark.parametrize("west", [-180, 0])
+@pytest.mark.parametrize("zone", [32612, 32733])
+def test_the_whole_world_in_one_zone(west, zone):
+    utm, lonlat = CRS.from_epsg(zone), CRS.from_epsg(4326)
+    (moved,) = reproject_footprints([shapely.box(west, -90, west + 360, 90)], lonlat, utm)
+    assert shapely.is_valid(moved)
+    south = zone > 32700
+    assert shapely.contains_xy(moved, 500000, 5000000)
+    assert shapely.contains_xy(moved, 400000, 1100000 if south else 9000000)
+
+
+def test_pictures_of_one_zone_meet_a_map_of_the_world(tmp_path):
+    write(tmp_path / "i" / "a.tif", hills((40, 40)))
+    world = np.arange(180 * 360, dtype=np.int32).reshape(180, 360)
+    write(tmp_path / "w" / "w.tif", world, crs=4326, x=-180, y=90, res=1)
+    both = Images(tmp_path / "i") & Labels(tmp_path / "w")
+    assert both.index.geometry.iloc[0].area == pytest.approx(160000)
+    sample = both[both.bounds]
+    assert (sample["mask"] == world[44, 195]).all()  # 45° N, 15° E
+    assert sample["image"].shape == (1, 40, 40)
 
 
 @pytest.mark.parametrize("crs", [4326, 3857, 3035, 32634])

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 
 from swath.datasets.query import interval_nanoseconds
-from swath.errors import CRSError
-from swath.geometry.transform import transformer
+from swath.datasets.reprojection import reproject_footprints
 
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
@@ -46,45 +45,14 @@ def make_frame(
     return GeoDataFrame(columns, index=time_index(t0, t1), geometry=geometry, crs=crs)
 
 
-def reproject_footprints(geometry: Any, source: CRS, target: CRS) -> NDArray[Any]:
-    """Footprints in another CRS, their edges densified so that straight lines may bend.
-
-    Raises:
-        CRSError: A footprint cannot be expressed in the target CRS.
-    """
-    shapes = np.asarray(geometry, dtype=object)
-    if len(shapes) == 0:
-        return shapes
-    boxes = shapely.bounds(shapes).reshape(-1, 4)
-    step = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) / 16
-    dense = shapely.segmentize(shapes, np.where(step > 0, step, 1.0))
-    change = transformer(source, target)
-
-    def move(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        x, y = change.transform(xy[:, 0], xy[:, 1])
-        return np.column_stack([x, y])
-
-    moved = shapely.transform(dense, move)
-    ends = shapely.bounds(moved).reshape(-1, 4)
-    bad = ~np.isfinite(ends).all(axis=1)
-    if bad.any():
-        i = int(np.flatnonzero(bad)[0])
-        raise CRSError(
-            f"{int(bad.sum())} of {len(shapes)} footprints cannot be expressed in "
-            f"{target.to_string()}, the first is {tuple(boxes[i])} in {source.to_string()}; choose "
-            "a CRS that is defined there (crs=…)"
-        )
-    return np.asarray(moved, dtype=object)
-
-
 def _pack_column(column: Any) -> Any:
     values = np.asarray(column)
     if values.dtype.kind in "fiub":
         return values.dtype.str, zlib.compress(values.tobytes(), 1)
-    texts = list(column)
-    if all(isinstance(v, str) for v in texts):
-        return zlib.compress(json.dumps(texts).encode(), 1)
-    return texts
+    rows = list(column)
+    if all(v is None or type(v) in (str, int, float, bool) for v in rows):
+        return zlib.compress(json.dumps(rows).encode(), 1)
+    return rows
 
 
 def _unpack_column(packed: Any) -> Any:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import multiprocessing.context
 import os
-import pickle
 import threading
 import time
 from pathlib import Path
@@ -31,12 +31,16 @@ class _Elsewhere(str):
     """The file that holds a packed index."""
 
 
-def send(packed: Any) -> Any:
-    """What stands in for a packed index in a pickle: itself, or the file it was written to."""
+def send(packed: tuple[Any, ...]) -> Any:
+    """What stands in for a packed index in a pickle: itself, or the file it was written to.
+
+    Args:
+        packed: What `swath.datasets.frames.pack_frame` gives.
+    """
     if multiprocessing.context.get_spawning_popen() is None:
         return packed
-    body = pickle.dumps(packed, pickle.HIGHEST_PROTOCOL)
-    if len(body) <= _LARGE:
+    body = _encode(packed)
+    if body is None or len(body) <= _LARGE:
         return packed
     place = keep_folder().parent / "handover" / _name(body)
     try:
@@ -71,7 +75,42 @@ def fetch(sent: Any) -> Any:
         ) from None
     if _name(body) != Path(sent).name:
         raise UnreadableFileError(f"{sent} is damaged; remove it and start the workers again")
-    return pickle.loads(body)  # noqa: S301 (the bytes that the parent process wrote, by their hash)
+    return _decode(body)
+
+
+def _encode(packed: tuple[Any, ...]) -> bytes | None:
+    """Bytes of a packed index: a line of JSON, then the columns as they are.
+
+    None where a column holds objects that are neither numbers nor texts.
+    """
+    columns, wkb, numbers, crs = packed
+    parts: list[tuple[str, str | None, bytes]] = []
+    for name, value in columns.items():
+        dtype, data = value if isinstance(value, tuple) else (None, value)
+        if not isinstance(data, bytes) or not isinstance(name, str):
+            return None
+        parts.append((name, dtype, data))
+    blobs = [*(data for _, _, data in parts), wkb, numbers]
+    head = {
+        "crs": crs,
+        "columns": [(name, dtype) for name, dtype, _ in parts],
+        "sizes": [len(blob) for blob in blobs],
+    }
+    return b"".join([json.dumps(head).encode(), b"\n", *blobs])
+
+
+def _decode(body: bytes) -> tuple[Any, ...]:
+    line, _, rest = body.partition(b"\n")
+    head = json.loads(line)
+    blobs = []
+    for size in head["sizes"]:
+        blobs.append(rest[:size])
+        rest = rest[size:]
+    columns = {
+        name: blob if dtype is None else (dtype, blob)
+        for (name, dtype), blob in zip(head["columns"], blobs[:-2], strict=True)
+    }
+    return columns, blobs[-2], blobs[-1], head["crs"]
 
 
 def _name(body: bytes) -> str:

@@ -53,11 +53,11 @@ class Grid:
         bounds which are a whole number of pixels up to rounding noise give that number.
         """
         xres, yres = (res, res) if isinstance(res, int | float) else res
-        if not (xres > 0 and yres > 0):
-            raise GridError(f"a resolution is positive, got {res}")
+        if not (0 < xres < math.inf and 0 < yres < math.inf):
+            raise GridError(f"a resolution is positive and finite, got {res}")
         xmin, ymin, xmax, ymax = bounds
-        if not (xmax > xmin and ymax > ymin):
-            raise GridError(f"bounds (xmin, ymin, xmax, ymax) are empty: {bounds}")
+        if not (xmax > xmin and ymax > ymin and all(map(math.isfinite, bounds))):
+            raise GridError(f"bounds (xmin, ymin, xmax, ymax) are empty or not finite: {bounds}")
         width = max(1, round((xmax - xmin) / xres))
         height = max(1, round((ymax - ymin) / yres))
         return cls(crs, Affine(xres, 0.0, xmin, 0.0, -yres, ymax), width, height)
