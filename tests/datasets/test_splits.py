@@ -279,3 +279,17 @@ def test_plot():
     assert leaking.legends[0].get_texts()[-1].get_text() == "shared"
     with pytest.raises(SplitError, match="names"):
         plot_split(parts, ["one"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("name", ["assignment", "splitting", "cells"])
+def test_a_corner_that_hardly_overlaps_is_cut_off(name, seed):
+    """Three square metres do not tie two rows together, and are in one part only all the same."""
+    shapes = [turned(0, 0, 5, 5, 0)] * 4 + [turned(0, 0, 18, 18, 0), turned(17, 16, 9, 11, 20)]
+    layer = Layer(shapes)
+    try:
+        parts = SPLITS[name](layer, seeded(seed))
+    except SplitError:
+        return
+    assert common_area(parts) < 1e-3
+    assert not any(shares_ground(a, b) for a, b in itertools.combinations(parts, 2))

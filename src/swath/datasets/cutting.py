@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from swath.datasets.geo import GeoDataset
 
-__all__ = ["cut_rows", "make_parts", "overlap_groups", "rng_of", "shares"]
+__all__ = ["cut_rows", "make_parts", "overlap_groups", "rng_of", "separated", "shares"]
 
 D = TypeVar("D", bound="GeoDataset")
 
@@ -66,6 +66,40 @@ def overlap_groups(geometry: NDArray[Any], res: tuple[float, float]) -> NDArray[
     flat = (shapely.area(geometry[a]) == 0) | (shapely.area(geometry[b]) == 0)
     joined |= flat  # a point on a tile, or two at one place
     return _components(n, a[joined], b[joined])
+
+
+def separated(frame: Any, res: tuple[float, float]) -> tuple[Any, NDArray[np.intp]]:
+    """An index whose groups (see `overlap_groups`) share no ground at all, and each row's group.
+
+    What neighbours of different groups overlap by is cut off the later one, which then has the
+    columns that `cut_rows` adds. Most indexes need no cut and come back as they are.
+    """
+    geometry = np.asarray(frame.geometry.values, dtype=object).copy()
+    group = overlap_groups(geometry, res)
+    a, b = shapely.STRtree(geometry).query(geometry, predicate="intersects")
+    apart = (a < b) & (group[a] != group[b])
+    a, b = a[apart], b[apart]
+    thin = shapely.area(shapely.intersection(geometry[a], geometry[b])) > 0
+    if not thin.any():
+        return frame, group
+    bounds = shapely.bounds(geometry).reshape(-1, 4)
+    result = frame.copy()
+    for column, values in (("grid_x", bounds[:, 0]), ("grid_y", bounds[:, 3])):
+        if column in frame.columns:
+            given = np.asarray(frame[column], dtype=np.float64)
+            values = np.where(np.isfinite(given), given, values)
+        result[column] = values
+    exclusive = np.zeros(len(frame), bool)
+    if "exclusive" in frame.columns:
+        exclusive = np.array([value is True or value == 1 for value in frame["exclusive"]], bool)
+    for i, j in zip(a[thin].tolist(), b[thin].tolist(), strict=True):
+        geometry[j] = shapely.difference(geometry[j], geometry[i])
+        exclusive[j] = True
+    result["exclusive"] = exclusive
+    result[frame.geometry.name] = type(result.geometry)(
+        list(geometry), index=result.index, crs=frame.crs
+    )
+    return result, group
 
 
 def _components(n: int, a: NDArray[np.intp], b: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -10,7 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from swath.datasets.blocks import metric_blocks
-from swath.datasets.cutting import cut_rows, make_parts, overlap_groups, rng_of, shares
+from swath.datasets.cutting import cut_rows, make_parts, rng_of, separated, shares
 from swath.datasets.time_splits import time_series_split
 from swath.errors import SplitError
 
@@ -54,8 +54,7 @@ def random_bbox_assignment(
     """
     n = len(dataset)
     wanted = _row_counts(lengths, n)
-    geometry = np.asarray(dataset.index.geometry.values, dtype=object)
-    group = overlap_groups(geometry, dataset.res)
+    index, group = separated(dataset.index, dataset.res)
     part = _fill_parts(
         np.bincount(group).astype(np.float64), wanted.astype(np.float64), rng_of(generator)
     )
@@ -67,7 +66,7 @@ def random_bbox_assignment(
             "Cut the ground instead: spatial_block_split, random_bbox_splitting or "
             "random_grid_cell_assignment"
         )
-    frames = [dataset.index[part[group] == k] for k in range(len(wanted))]
+    frames = [index[part[group] == k] for k in range(len(wanted))]
     return make_parts(dataset, frames, "random_bbox_assignment")
 
 
@@ -90,7 +89,7 @@ def random_bbox_splitting(
     """
     values = shares(fractions)
     rng = rng_of(generator)
-    group, boxes = _group_boxes(dataset)
+    index, group, boxes = _group_boxes(dataset)
     pieces, part = [], []
     for xmin, ymin, xmax, ymax in boxes.tolist():
         vertical, turned = rng.random(2) < 0.5
@@ -104,9 +103,7 @@ def random_bbox_splitting(
             pieces.append((a, ymin, b, ymax) if vertical else (xmin, a, xmax, b))
             part.append(k)
     owner = np.repeat(np.arange(len(boxes)), len(values))
-    frames = cut_rows(
-        dataset.index, _boxes(pieces), np.array(part), len(values), group=(group, owner)
-    )
+    frames = cut_rows(index, _boxes(pieces), np.array(part), len(values), group=(group, owner))
     return make_parts(dataset, frames, "random_bbox_splitting")
 
 
@@ -133,7 +130,7 @@ def random_grid_cell_assignment(
     values = shares(fractions)
     if int(grid_size) != grid_size or grid_size < 2:
         raise SplitError(f"grid_size is {grid_size!r}; expected a whole number of at least 2")
-    group, boxes = _group_boxes(dataset)
+    index, group, boxes = _group_boxes(dataset)
     step = np.linspace(0.0, 1.0, int(grid_size) + 1)
     cells, owner = [], []
     for k, (xmin, ymin, xmax, ymax) in enumerate(boxes.tolist()):
@@ -145,15 +142,13 @@ def random_grid_cell_assignment(
                 owner.append(k)
     pieces, owners = _boxes(cells), np.array(owner)
     rows, found = shapely.STRtree(pieces).query(
-        np.asarray(dataset.index.geometry.values, dtype=object), predicate="intersects"
+        np.asarray(index.geometry.values, dtype=object), predicate="intersects"
     )
     used = np.unique(found[group[rows] == owners[found]])  # cells without ground are nobody's
     part = np.zeros(len(pieces), dtype=np.intp)
     counts = _largest_remainder(values, len(used))
     part[rng_of(generator).permutation(used)] = np.repeat(np.arange(len(values)), counts)
-    frames = cut_rows(
-        dataset.index, pieces[used], part[used], len(values), group=(group, owners[used])
-    )
+    frames = cut_rows(index, pieces[used], part[used], len(values), group=(group, owners[used]))
     return make_parts(dataset, frames, "random_grid_cell_assignment")
 
 
@@ -269,16 +264,17 @@ def _fill_parts(
     return part
 
 
-def _group_boxes(dataset: GeoDataset) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The group of each row, and each group's bounds (g, 4)."""
-    geometry = np.asarray(dataset.index.geometry.values, dtype=object)
-    group = overlap_groups(geometry, dataset.res)
-    bounds = shapely.bounds(geometry).reshape(-1, 4)
+def _group_boxes(
+    dataset: GeoDataset,
+) -> tuple[Any, NDArray[np.intp], NDArray[np.float64]]:
+    """The index with its groups separated, the group of each row, each group's bounds (g, 4)."""
+    index, group = separated(dataset.index, dataset.res)
+    bounds = shapely.bounds(np.asarray(index.geometry.values, dtype=object)).reshape(-1, 4)
     boxes = np.empty((int(group.max()) + 1, 4))
     boxes[:, :2], boxes[:, 2:] = np.inf, -np.inf
     np.minimum.at(boxes[:, :2], group, bounds[:, :2])
     np.maximum.at(boxes[:, 2:], group, bounds[:, 2:])
-    return group, boxes
+    return index, group, boxes
 
 
 def _boxes(corners: Sequence[tuple[float, float, float, float]]) -> NDArray[Any]:
