@@ -56,6 +56,7 @@ def run(argv: Sequence[str]) -> int:
     from swath.datasets.discover import discover_images
     from swath.datasets.folder import SceneFolder
     from swath.errors import ConfigError
+    from swath.plot import map_figure, save_figure
     from swath.predict import predict_map
     from swath.trainers import load_task
 
@@ -85,7 +86,7 @@ def run(argv: Sequence[str]) -> int:
         tags={"checkpoint": os.path.basename(options.checkpoint)},
     )  # fmt: skip
     quick = os.path.splitext(options.out)[0] + ".png"
-    quick_look(done.path, quick)
+    save_figure(map_figure(done.path), quick)
     for code, name in zip(codes, known["classes"], strict=True):
         share = 100 * done.pixels.get(code, 0) / max(done.known, 1)
         print(f"  {code:>6}  {name:24}{share:6.2f} %")
@@ -148,31 +149,3 @@ def map_lattice(scenes: SceneFolder) -> Grid:
     width = max(1, math.ceil((xmax - left) / xres - 1e-6))
     height = max(1, math.ceil((top - ymin) / yres - 1e-6))
     return _Grid(scenes.crs, Affine(xres, 0.0, left, 0.0, -yres, top), width, height)
-
-
-def quick_look(path: str, out: str, side: int = 1200) -> None:
-    """The map as a picture of at most `side` pixels, in its own colours."""
-    import warnings
-
-    import numpy as np
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
-
-    with rasterio.open(path) as file:
-        scale = max(1.0, max(file.width, file.height) / side)
-        shape = max(1, round(file.height / scale)), max(1, round(file.width / scale))
-        codes = file.read(1, out_shape=shape)  # nearest: from the overviews, if there are any
-        table = file.colormap(1)
-        nodata = file.nodata
-    colours = np.zeros((max(int(codes.max()), max(table)) + 1, 4), np.uint8)
-    for code, colour in table.items():
-        colours[code] = colour
-    if nodata is not None and int(nodata) < len(colours):
-        colours[int(nodata)] = 0
-    profile = {"driver": "PNG", "count": 4, "dtype": "uint8", "height": shape[0], "width": shape[1]}
-    part = f"{out}.part"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # it is a picture
-        with rasterio.open(part, "w", **profile) as picture:
-            picture.write(np.moveaxis(colours[codes], -1, 0))
-    os.replace(part, out)

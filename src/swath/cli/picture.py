@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["display_bands", "panel_figure"]
@@ -37,32 +36,12 @@ def panel_figure(
         found: (B, H, W) class indices.
         known: The task's hyperparameters.
     """
-    from swath.plot import class_legend, class_table, colour_mask, new_figure, rgb
+    from swath.plot import sample_panel
 
-    ignored = known.get("ignore_index")
-    colours = known.get("colors") or None
-    table = class_table(known["classes"], colours)
-    plain = {value: colour for value, (_, colour) in table.items()}
-    rows = len(images)
-    figure = new_figure(9.0, 2.9 * rows + 0.5)
-    axes = figure.subplots(rows, 3, squeeze=False)
-    bands = display_bands(known.get("bands"), images.shape[1])
-    for row, (image, mask, guess) in enumerate(zip(images, masks, found, strict=True)):
-        data = (image != 0).any(0)
-        pictures = (
-            rgb(image, rgb_bands=bands, valid=data),
-            colour_mask(np.where(mask == ignored, -1, mask), plain),
-            colour_mask(np.where(data, guess, -1), plain),
-        )
-        for axis, picture, title in zip(
-            axes[row], pictures, ("image", "truth", "prediction"), strict=True
-        ):
-            axis.imshow(picture, interpolation="nearest")
-            axis.set_axis_off()
-            if row == 0:
-                axis.set_title(title)
-    present = sorted({int(v) for v in np.unique(masks) if v != ignored} | set(np.unique(found)))
-    class_legend(
-        figure, table, present=present, loc="outside lower center", ncols=min(6, len(present))
+    return sample_panel(
+        {"image": images, "mask": masks, "prediction": found, "valid": (images != 0).any(1)},
+        classes=known["classes"],
+        colours=known.get("colors") or None,
+        rgb_bands=display_bands(known.get("bands"), images.shape[1]),
+        ignore=known.get("ignore_index"),
     )
-    return figure
