@@ -6,9 +6,12 @@ import sys
 import time
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
+import rasterio.features
+import shapely
 import torch
 import yaml
 
@@ -102,6 +105,35 @@ def test_from_folders_to_a_map(
             offset = ~file.transform @ (scene.transform.c, scene.transform.f)
         assert offset == pytest.approx((round(offset[0]), round(offset[1])))
     assert Path("map.png").stat().st_size > 500
+
+
+def test_polygons_whose_classes_are_names(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = {code: name for code, name, _ in CLASSES}
+    with rasterio.open(world.labels) as file:
+        mask = file.read(1)
+        found = [
+            (shapely.geometry.shape(shape), names[int(value)])
+            for shape, value in rasterio.features.shapes(mask, mask > 0, transform=file.transform)
+        ]
+        crs = file.crs.to_wkt()
+    shapes, classes = zip(*found, strict=True)
+    frame = geopandas.GeoDataFrame({"class": classes}, geometry=list(shapes), crs=crs)
+    frame.to_crs(4326).to_file("fields.gpkg")
+    init = ["init", "--images", world.images, "--labels", "fields.gpkg", "--epochs", "1"]
+    assert main(init) == 0, capsys.readouterr().err
+    small = ["--model.init_args.model", "fcn", "--model.init_args.num_filters", "8",
+             "--data.init_args.length", "8", "--trainer.enable_progress_bar", "false"]  # fmt: skip
+    assert main(["fit", "--config", "config.yaml", *small]) == 0, capsys.readouterr().err
+    arguments = ["map", "--checkpoint", "runs/config/best.ckpt", "--images", world.images]
+    assert main([*arguments, "--out", "map.tif"]) == 0, capsys.readouterr().err
+    with rasterio.open("map.tif") as file:
+        assert set(np.unique(file.read(1)).tolist()) <= set(range(len(names) + 1))
 
 
 def test_a_wrong_option_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,7 +81,8 @@ class RasterDataModule(GeoDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(GeoDataset, batch_size, patch_size, length, num_workers)
-        self.save_hyperparameters()
+        # not to the logger: `values` means the map's codes in the task
+        self.save_hyperparameters(logger=False)
         if classes is None or values is None:
             raise ConfigError(
                 "classes and values are needed (names, and what the labels call them): "
