@@ -7,7 +7,7 @@ import mmap
 import os
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import Any, cast
 
@@ -16,9 +16,10 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 
 from swath.datasets.shared import take_block
+from swath.raster.staging import count_set
 from swath.typing import Sample
 
-__all__ = ["SampleBatch", "allocate", "empty_mask"]
+__all__ = ["SampleBatch", "allocate", "empty_mask", "put_fill_values"]
 
 _POOL_BYTES = 1 << 30
 _POOL_MIN = 1 << 16  # below this size the allocator of the C library is as fast
@@ -160,3 +161,18 @@ def empty_mask(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     mask = _pool.take(prod(shape)).reshape(shape)
     mask[:] = 0
     return mask
+
+
+def put_fill_values(
+    arrays: dict[str, NDArray[Any]],
+    filled: NDArray[np.uint8],
+    values: dict[str, Sequence[float]],
+) -> None:
+    """Write each channel's fill value where nothing was read: arrays (B, C, H, W)."""
+    size = filled.shape[1] * filled.shape[2]
+    for i in np.flatnonzero(count_set(filled) < size):
+        hole = filled[i] == 0
+        for key, array in arrays.items():
+            channels = values.get(key, ())
+            for c in range(array.shape[1]):
+                array[i, c][hole] = channels[c] if c < len(channels) else 0

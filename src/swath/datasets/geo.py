@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from torch.utils.data import Dataset
 
-from swath.datasets.batch import SampleBatch, allocate, empty_mask
+from swath.datasets.batch import SampleBatch, allocate, empty_mask, put_fill_values
 from swath.datasets.frames import pack_frame, reproject_footprints, unpack_frame
 from swath.datasets.handover import fetch, send
 from swath.datasets.query import (
@@ -29,7 +29,6 @@ from swath.datasets.table import Table
 from swath.errors import ConfigError, QueryError
 from swath.geometry import Grid
 from swath.geometry.transform import same_units
-from swath.raster.staging import count_set
 from swath.typing import GeoSlice, Path, Sample
 
 if TYPE_CHECKING:
@@ -390,18 +389,3 @@ def slice_groups(
             part[field.key] = arrays[field.key][:, low : low + field.channels]
         parts.append(part)
     return parts
-
-
-def put_fill_values(
-    arrays: dict[str, NDArray[Any]],
-    filled: NDArray[np.uint8],
-    values: dict[str, Sequence[float]],
-) -> None:
-    """Write each channel's fill value where nothing was read: arrays (B, C, H, W)."""
-    size = filled.shape[1] * filled.shape[2]
-    for i in np.flatnonzero(count_set(filled) < size):
-        hole = filled[i] == 0
-        for key, array in arrays.items():
-            channels = values.get(key, ())
-            for c in range(array.shape[1]):
-                array[i, c][hole] = channels[c] if c < len(channels) else 0

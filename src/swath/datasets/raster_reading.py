@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from swath.datasets.geo import GeoDataset, put_fill_values
+from swath.datasets.batch import put_fill_values
+from swath.datasets.geo import GeoDataset
 from swath.datasets.query import Field, Query
 from swath.errors import ConfigError, SwathError
 from swath.raster.engine import METHODS, Target, read_scenes
