@@ -1,0 +1,165 @@
+"""Every model by name: builders register themselves, users ask here."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, overload
+
+from torch import nn
+
+from swath.errors import ConfigError
+from swath.models.weights import WeightsEnum
+
+__all__ = [
+    "ModelEntry",
+    "get_model",
+    "get_model_weights",
+    "get_weight",
+    "list_models",
+    "model_entry",
+    "register_model",
+    "resolve_weights",
+]
+
+Build = TypeVar("Build", bound=Callable[..., nn.Module])
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """What the registry knows of a model.
+
+    Attributes:
+        name: As users write it.
+        build: Makes it: ``build(weights=None, ...)`` where there are weights.
+        weights: Its enum, or None.
+        tasks: What it is for: ``"backbone"`` (features at several scales), ``"classification"``,
+            ``"segmentation"``, ``"change"``, ``"time-series"``, ``"embedding"``, ``"location"``,
+            ``"retrieval"``, ``"forecast"``.
+        bands: ``"fixed"``: a first layer made for its bands, which `bands=` adapts; ``"any"``:
+            wavelengths are an input; ``"none"``: no bands (locations, features).
+        extra: The package that it needs beyond Swath's own, if any.
+    """
+
+    name: str
+    build: Callable[..., nn.Module]
+    weights: type[WeightsEnum] | None
+    tasks: tuple[str, ...]
+    bands: str
+    extra: str | None
+
+
+_ENTRIES: dict[str, ModelEntry] = {}
+
+
+def register_model(
+    *,
+    weights: type[WeightsEnum] | None = None,
+    tasks: Sequence[str] = ("backbone",),
+    bands: str = "fixed",
+    extra: str | None = None,
+    name: str | None = None,
+) -> Callable[[Build], Build]:
+    """Put a builder in the registry; see `ModelEntry` for the arguments."""
+
+    def add(build: Build) -> Build:
+        key = name or build.__name__
+        if key in _ENTRIES:
+            raise ConfigError(f"two models are called {key!r}")
+        _ENTRIES[key] = ModelEntry(key, build, weights, tuple(tasks), bands, extra)
+        return build
+
+    return add
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """``did you mean …?``, or all there are when nothing is near."""
+    names = list(names)
+    lower = {n.lower(): n for n in names}
+    near = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(lower[n] for n in near)}?"
+    return f"there are {', '.join(names)}" if names else "there are none"
+
+
+def model_entry(name: str | Callable[..., nn.Module]) -> ModelEntry:
+    """What is registered under a name or builder.
+
+    Raises:
+        ConfigError: Nothing is; the text suggests the nearest name.
+    """
+    key = name.lower() if isinstance(name, str) else getattr(name, "__name__", str(name))
+    lower = {n.lower(): n for n in _ENTRIES}
+    if key.lower() not in lower:
+        raise ConfigError(f"there is no model {key!r}: {nearest(key, _ENTRIES)}")
+    return _ENTRIES[lower[key.lower()]]
+
+
+def get_model(name: str, *args: Any, **kwargs: Any) -> nn.Module:
+    """Build the model called `name`; the arguments are its own."""
+    return model_entry(name).build(*args, **kwargs)
+
+
+def get_model_weights(name: str | Callable[..., nn.Module]) -> type[WeightsEnum]:
+    """The weights of a model, by its name or builder.
+
+    Raises:
+        ConfigError: There is no such model, or nothing is published for it.
+    """
+    entry = model_entry(name)
+    if entry.weights is None:
+        raise ConfigError(f"no weights are published for {entry.name}")
+    return entry.weights
+
+
+def weights_enums() -> dict[str, type[WeightsEnum]]:
+    """Every weights enum by its class name."""
+    return {e.weights.__name__: e.weights for e in _ENTRIES.values() if e.weights is not None}
+
+
+def get_weight(name: str) -> WeightsEnum:
+    """A member by its full name, ``"ResNet18_Weights.SENTINEL2_ALL_MOCO"``.
+
+    Raises:
+        ConfigError: There is none; the text suggests the nearest name.
+    """
+    enums = weights_enums()
+    members = {f"{e}.{m}": weights for e, enum in enums.items() for m, weights in
+               enum.__members__.items()}  # fmt: skip
+    if name not in members:
+        raise ConfigError(f"there are no weights {name!r}: {nearest(name, members)}")
+    return members[name]
+
+
+def list_models() -> list[str]:
+    """Names of all models."""
+    return sorted(_ENTRIES)
+
+
+@overload
+def resolve_weights(enum: type[WeightsEnum], weights: None) -> None: ...
+@overload
+def resolve_weights(enum: type[WeightsEnum], weights: Any) -> WeightsEnum | None: ...
+def resolve_weights(enum: type[WeightsEnum], weights: Any) -> WeightsEnum | None:
+    """What a factory's `weights` argument means: a member, its name (short or full), or None.
+
+    Raises:
+        ConfigError: Not one of `enum`; the text says which there are.
+    """
+    if weights is None or weights is False or isinstance(weights, enum):
+        return weights or None
+    if isinstance(weights, str):
+        short = weights.removeprefix(f"{enum.__name__}.")
+        members: dict[str, WeightsEnum] = dict(enum.__members__)
+        if short in members:
+            return members[short]
+        hint = nearest(short, enum.__members__)
+        if os.path.sep in weights or weights.endswith((".pth", ".pt", ".ckpt", ".safetensors")):
+            hint = "to load a file, build the model and call load_weights(model, path)"
+        raise ConfigError(f"{enum.__name__} has no member {short!r}: {hint}")
+    raise ConfigError(
+        f"weights is {weights!r}: expected a member of {enum.__name__}, its name, or None "
+        f"({', '.join(enum.__members__)})"
+    )
