@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, overload
 
 from torch import nn
 
 from swath.errors import ConfigError
-from swath.models.weights import WeightsEnum
+from swath.models.weights import WeightsEnum, nearest
 
 __all__ = [
     "ModelEntry",
@@ -20,8 +18,10 @@ __all__ = [
     "get_weight",
     "list_models",
     "model_entry",
+    "nearest",
     "register_model",
     "resolve_weights",
+    "weights_enums",
 ]
 
 Build = TypeVar("Build", bound=Callable[..., nn.Module])
@@ -74,16 +74,6 @@ def register_model(
     return add
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
-    """``did you mean …?``, or all there are when nothing is near."""
-    names = list(names)
-    lower = {n.lower(): n for n in names}
-    near = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
-    if near:
-        return f"did you mean {' or '.join(lower[n] for n in near)}?"
-    return f"there are {', '.join(names)}" if names else "there are none"
-
-
 def model_entry(name: str | Callable[..., nn.Module]) -> ModelEntry:
     """What is registered under a name or builder.
 
@@ -126,11 +116,21 @@ def get_weight(name: str) -> WeightsEnum:
         ConfigError: There is none; the text suggests the nearest name.
     """
     enums = weights_enums()
-    members = {f"{e}.{m}": weights for e, enum in enums.items() for m, weights in
-               enum.__members__.items()}  # fmt: skip
-    if name not in members:
-        raise ConfigError(f"there are no weights {name!r}: {nearest(name, members)}")
-    return members[name]
+    enum, _, member = str(name).partition(".")
+    if enum in enums and member in enums[enum].__members__:
+        return enums[enum].__members__[member]
+    if enum in enums:
+        hint = nearest(member, enums[enum].__members__)
+    elif member:
+        hint = nearest(str(name), (repr(m) for e in enums.values() for m in e.__members__.values()))
+        if hint.startswith("there are"):
+            hint = nearest(enum, enums)
+    else:
+        full = [f"{e}.{enum}" for e, of in enums.items() if enum in of.__members__]
+        hint = nearest(str(name), full or enums)
+        if full:
+            hint = f"give the full name, {' or '.join(full[:8])}"
+    raise ConfigError(f"there are no weights {name!r}: {hint}")
 
 
 def list_models() -> list[str]:
@@ -148,18 +148,5 @@ def resolve_weights(enum: type[WeightsEnum], weights: Any) -> WeightsEnum | None
     Raises:
         ConfigError: Not one of `enum`; the text says which there are.
     """
-    if weights is None or weights is False or isinstance(weights, enum):
-        return weights or None
-    if isinstance(weights, str):
-        short = weights.removeprefix(f"{enum.__name__}.")
-        members: dict[str, WeightsEnum] = dict(enum.__members__)
-        if short in members:
-            return members[short]
-        hint = nearest(short, enum.__members__)
-        if os.path.sep in weights or weights.endswith((".pth", ".pt", ".ckpt", ".safetensors")):
-            hint = "to load a file, build the model and call load_weights(model, path)"
-        raise ConfigError(f"{enum.__name__} has no member {short!r}: {hint}")
-    raise ConfigError(
-        f"weights is {weights!r}: expected a member of {enum.__name__}, its name, or None "
-        f"({', '.join(enum.__members__)})"
-    )
+    member: WeightsEnum | None = enum.verify(None if weights is False else weights)
+    return member

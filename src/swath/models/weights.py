@@ -2,24 +2,63 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Sequence
+import difflib
+import os
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torchvision.models import Weights
 from torchvision.models import WeightsEnum as TorchvisionWeightsEnum
 
+from swath.errors import ConfigError
 from swath.models.checkpoint import fetch_state_dict
 
-__all__ = ["WeightsEnum", "weight"]
+__all__ = ["WeightsEnum", "nearest", "weight"]
+
+_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".bin")
 
 
 class WeightsEnum(TorchvisionWeightsEnum):
     """Weights of one architecture, one member a checkpoint.
 
-    Members have ``url``, ``meta`` and ``transforms`` (a `Preset`), as in torchvision.
+    Members have ``url``, ``meta`` and ``transforms`` (a `Preset`), as in torchvision. They are
+    pickled and copied by name: a copy is the member itself.
     """
+
+    @classmethod
+    def verify(cls, obj: Any) -> Any:
+        """The member that `obj` means: a member, its name (short or full), or None.
+
+        Raises:
+            ConfigError: It is none of this enum; the text says which there are.
+        """
+        if obj is None or isinstance(obj, cls):
+            return obj
+        if isinstance(obj, str):
+            short = obj.removeprefix(f"{cls.__name__}.")
+            if short in cls.__members__:
+                return cls.__members__[short]
+            if os.path.sep in obj or obj.endswith(_SUFFIXES):
+                hint = "to load a file, build the model and call load_weights(model, path)"
+            else:
+                hint = nearest(short, cls.__members__)
+            raise ConfigError(f"{cls.__name__} has no member {short!r}: {hint}")
+        raise ConfigError(
+            f"weights is {obj!r}: expected a member of {cls.__name__}, its name, or None "
+            f"({', '.join(cls.__members__)})"
+        )
+
+    def __reduce_ex__(self, proto: Any) -> tuple[Any, ...]:
+        # By value, as enums are pickled otherwise, the member would not be found again: its
+        # transforms are a module, and no two of those are equal.
+        return _member, (type(self), self.name)
+
+    def __copy__(self) -> WeightsEnum:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> WeightsEnum:
+        return self
 
     def get_state_dict(self, *args: Any, progress: bool = True, **kwargs: Any) -> dict[str, Tensor]:
         """The checkpoint's tensors by name, on the CPU; downloaded at the first call and verified.
@@ -95,6 +134,18 @@ def weight(
     return Weights(url=url, transforms=transforms or nn.Identity(), meta=known)
 
 
-def weights_parameter(build: Any) -> type[WeightsEnum] | None:
-    """The enum that a factory's ``weights`` argument takes, as registered."""
-    return getattr(inspect.unwrap(build), "weights_enum", None)
+def _member(enum: type[WeightsEnum], name: str) -> WeightsEnum:
+    return enum.__members__[name]
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """``did you mean …?``, or what there is when nothing is near."""
+    names = list(names)
+    lower = {n.lower(): n for n in names}
+    near = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(lower[n] for n in near)}?"
+    if not names:
+        return "there are none"
+    shown = ", ".join(names[:40]) + (f", … ({len(names)} in all)" if len(names) > 40 else "")
+    return f"there are {shown}"
