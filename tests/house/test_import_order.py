@@ -7,7 +7,7 @@ import ast
 from house import modules, swath_imports
 
 BASE = {"errors", "typing"}
-FILES = BASE | {"geometry"}
+FILES = BASE | {"geometry", "sensors"}
 PIXELS = FILES | {"raster", "vector", "fetch"}
 
 #: What each subpackage may import, beside itself. ``plot`` is drawn lazily by whoever shows
@@ -15,6 +15,7 @@ PIXELS = FILES | {"raster", "vector", "fetch"}
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "typing": set(),
+    "sensors": BASE,
     "geometry": BASE,
     "plot": FILES,
     "fetch": FILES,
