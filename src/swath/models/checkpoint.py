@@ -115,6 +115,8 @@ def fetch_checkpoint(
                 return _check(path, url, expected, progress)
             return _download(path, url, expected, progress)
     except DownloadError as error:
+        if "could not be downloaded" not in str(error):  # the disk, not the network
+            raise
         raise DownloadError(f"{error} {_by_hand(path, url, expected)}") from error
     except ChecksumError:
         raise

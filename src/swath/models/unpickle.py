@@ -29,10 +29,6 @@ __all__ = ["CONTAINERS", "read_state_dict"]
 
 #: Where training programs put the tensors, outermost first.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "teacher", "student")
-_FAILURES = (
-    RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError,
-    AssertionError, pickle.UnpicklingError,
-)  # fmt: skip
 # PyTorch keeps the names that its reader accepts for the whole process.
 _lock = threading.Lock()
 
@@ -142,7 +138,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     _refuse(path, head)
     try:
         found = _safetensors(path) if _is_safetensors(head) else _pickled(path)
-    except _FAILURES as error:
+    except Exception as error:  # damaged bytes fail in every way there is
         raise UnreadableFileError(_explain(path, error)) from error
     tensors = _tensors(found)
     if not tensors:
@@ -213,7 +209,7 @@ def _pickled(path: pathlib.Path) -> Any:
 
 def _forbidden(error: BaseException) -> str | None:
     """The name that PyTorch's reader refused, from its message."""
-    found = re.search(r"GLOBAL ([\w.]+)", str(error))
+    found = re.search(r"GLOBAL ([\w.]*\w)", str(error))
     return found[1] if found else None
 
 
@@ -222,7 +218,7 @@ def _explain(path: pathlib.Path, error: BaseException) -> str:
     name = _forbidden(error)
     if name is not None:
         return (
-            f"{path} asks for {name} to be imported or called when it is read. That is refused, "
+            f"{path} ({size} bytes) asks for {name} to be imported or called when it is read. That is refused, "
             "and nothing in it was run: expected tensors, plain values and known settings. If you "
             "trust whoever made it, load it with the program that made it and save "
             "model.state_dict(), or a .safetensors file"
