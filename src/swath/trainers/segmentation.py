@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from swath.errors import ConfigError
+from swath.losses import classification_loss
 from swath.trainers.architectures import pad_to_multiple, segmentation_model
 from swath.trainers.base import BaseTask
-from swath.trainers.losses import segmentation_loss
 from swath.trainers.metrics import SegmentationMetrics
 
 __all__ = ["SemanticSegmentationTask"]
@@ -126,7 +126,7 @@ class SemanticSegmentationTask(BaseTask):
     def configure_losses(self) -> None:
         """Set the criterion."""
         h = self.hparams
-        self.criterion = segmentation_loss(
+        self.criterion = classification_loss(
             h["loss"], h["task"], h["class_weights"], h["ignore_index"], h["pos_weight"]
         )
 
