@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -72,7 +72,14 @@ class Request:
         names = member.bands if fit is None else fit.target
         return cls(member, fit, names, count if count is not None else in_channels)
 
-    def finish(self, model: Model, stem: str | None = None, **loading: Any) -> Model:
+    def finish(
+        self,
+        model: Model,
+        stem: str | None = None,
+        *,
+        load: Callable[..., Any] = load_weights,
+        **loading: Any,
+    ) -> Model:
         """Load the weights, if any, and note on the model what it expects.
 
         `model.bands` are the names of its channels, `model.transforms` turns raw pixels of those
@@ -81,12 +88,13 @@ class Request:
 
         Args:
             model: Just built, for `in_channels`.
-            stem: Name of the first layer's kernel, for `load_weights`.
-            **loading: For `load_weights`.
+            stem: Name of the first layer's kernel, for `load`.
+            load: Loads the weights, called as `load_weights` is.
+            **loading: For `load`.
         """
         transforms: Any = None
         if self.weights is not None:
-            load_weights(model, self.weights, fit=self.fit, stem=stem, **loading)
+            load(model, self.weights, fit=self.fit, stem=stem, **loading)
             transforms = self.weights.transforms if self.fit is None else self.fit.transforms
         for name, value in (
             ("bands", self.bands), ("transforms", transforms), ("weights", self.weights)
