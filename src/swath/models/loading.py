@@ -6,7 +6,7 @@ import logging
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
@@ -35,6 +35,7 @@ def load_weights(
     rename: Mapping[str, str] | None = None,
     absent: Sequence[str] = (),
     unused: Sequence[str] = (),
+    prepare: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
     progress: bool = True,
 ) -> Model:
     """Load tensors into `model`, and say what does not fit.
@@ -56,6 +57,8 @@ def load_weights(
             that is to be trained, buffers that are computed).
         unused: Regular expressions of the checkpoint's names, as `rename` leaves them, that have
             no place in the model.
+        prepare: Changes the tensors after `rename`, for what a name alone does not say: a prefix
+            that has to be found, positions of another image size.
         progress: Show a bar while downloading, on a terminal.
 
     Returns:
@@ -74,6 +77,8 @@ def load_weights(
         if all(k.startswith(shell) for k in tensors) and not any(k.startswith(shell) for k in own):
             tensors = {k.removeprefix(shell): v for k, v in tensors.items()}
     tensors = _renamed(tensors, rename or {}, source)
+    if prepare is not None:
+        tensors = prepare(tensors)
     left_out = [k for k in tensors if _matches(k, unused)]
     for key in left_out:
         del tensors[key]
