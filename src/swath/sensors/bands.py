@@ -143,6 +143,10 @@ class Sensor:
         """
         found = self.find(name)
         if found is None:
-            hint = did_you_mean(name, (b.name for b in self.bands))
-            raise BandError(f"{self.name} has no band {name!r}: {hint}")
+            raise BandError(self.lacks(name))
         return found
+
+    def lacks(self, name: str) -> str:
+        """That there is no band `name`, with a suggestion."""
+        hint = did_you_mean(name, (b.name for b in self.bands))
+        return f"{self.name} has no band {name!r}: {hint}"
