@@ -1,7 +1,10 @@
 """Architectures and published weights of remote sensing behind one API."""
 
 from swath.models.adapt import BandFit, fit_bands
+from swath.models.fcn import FCN
+from swath.models.finding import list_weights
 from swath.models.loading import load_weights
+from swath.models.plain_unet import PlainUNet
 from swath.models.presets import Preset
 from swath.models.registry import (
     ModelEntry,
@@ -33,6 +36,7 @@ from swath.models.swin import (
     swin_v2_b,
     swin_v2_t,
 )
+from swath.models.unet import Unet_Weights, unet
 from swath.models.vit import (
     ViTBase14_DINOv2_Weights,
     ViTBase16_Weights,
@@ -50,8 +54,10 @@ from swath.models.vit import (
 from swath.models.weights import WeightsEnum, weight
 
 __all__ = [
+    "FCN",
     "BandFit",
     "ModelEntry",
+    "PlainUNet",
     "Preset",
     "ResNet18_Weights",
     "ResNet50_Weights",
@@ -63,6 +69,7 @@ __all__ = [
     "Swin_T_Weights",
     "Swin_V2_B_Weights",
     "Swin_V2_T_Weights",
+    "Unet_Weights",
     "ViTBase14_DINOv2_Weights",
     "ViTBase16_Weights",
     "ViTHuge14_Weights",
@@ -75,6 +82,7 @@ __all__ = [
     "get_model_weights",
     "get_weight",
     "list_models",
+    "list_weights",
     "load_weights",
     "register_model",
     "resnet18",
@@ -86,6 +94,7 @@ __all__ = [
     "swin_t",
     "swin_v2_b",
     "swin_v2_t",
+    "unet",
     "vit_base_patch14_dinov2",
     "vit_base_patch16_224",
     "vit_huge_patch14_224",

@@ -44,7 +44,7 @@ _LANDSAT = {
 }
 
 #: What SatlasPretrain takes: sensor, bands in order, offset, divisor, units.
-_SATLAS = {
+_SATLAS: dict[str, tuple[str, tuple[str, ...], float, Any, str]] = {
     "rgb": ("sentinel2", ("B04", "B03", "B02"), 0.0, 255.0, "s2_tci"),
     "ms": (
         "sentinel2",

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from swath.errors import ConfigError, FileMissingError
+from swath.models import FCN
 
-__all__ = ["FCN", "MODELS", "segmentation_model"]
+__all__ = ["MODELS", "segmentation_model"]
 
 #: Names in the field, and the classes of segmentation-models-pytorch that they stand for.
 MODELS = {
@@ -20,23 +21,6 @@ MODELS = {
     "segformer": "Segformer",
     "dpt": "DPT",
 }
-
-
-class FCN(nn.Sequential):
-    """Five convolutions of 3 × 3 at full resolution: the smallest network that sees a context.
-
-    Args:
-        in_channels: Bands of the image.
-        classes: Channels that come out.
-        num_filters: Width of every layer.
-    """
-
-    def __init__(self, in_channels: int, classes: int, num_filters: int = 64) -> None:
-        layers: list[nn.Module] = []
-        for i in range(5):
-            width = in_channels if i == 0 else num_filters
-            layers += [nn.Conv2d(width, num_filters, 3, padding=1), nn.LeakyReLU(inplace=True)]
-        super().__init__(*layers, nn.Conv2d(num_filters, classes, 1))
 
 
 def segmentation_model(
