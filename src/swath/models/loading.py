@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import logging
 import os
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
@@ -17,13 +19,24 @@ from swath.models.checkpoint import fetch_state_dict, read_state_dict
 from swath.models.weights import WeightsEnum, nearest
 from swath.typing import Path
 
-__all__ = ["load_weights"]
+__all__ = ["load_weights", "without_loading"]
 
 logger = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=nn.Module)
 
 #: What DataParallel and torch.compile put before every name.
 _SHELLS = ("module.", "_orig_mod.")
+_loads: contextvars.ContextVar[bool] = contextvars.ContextVar("swath_loads", default=True)
+
+
+@contextlib.contextmanager
+def without_loading() -> Iterator[None]:
+    """Factories build the architecture of their weights, and fetch and load nothing."""
+    token = _loads.set(False)
+    try:
+        yield
+    finally:
+        _loads.reset(token)
 
 
 def load_weights(
@@ -71,6 +84,8 @@ def load_weights(
         UnreadableFileError: The file is cut short, would run code, or holds no tensors.
         DownloadError, ChecksumError: As `WeightsEnum.get_state_dict`.
     """
+    if not _loads.get():
+        return model
     own = {k: v for k, v in model.state_dict().items() if isinstance(v, Tensor)}
     source, tensors = _tensors(weights, progress)
     for shell in _SHELLS:
