@@ -152,9 +152,24 @@ def fit_bands(
         BandError: A band has no counterpart in the checkpoint; the text names the nearest.
         ConfigError: There is no such sensor.
     """
+    fit = match_bands(weights, bands, sensor=sensor, tolerance=tolerance, rescale=rescale)
+    if not fit.unchanged:
+        logger.log(logging.INFO if fit.exact else logging.WARNING, "%s", fit)
+    return fit
+
+
+def match_bands(
+    weights: WeightsEnum,
+    bands: Sequence[str | float],
+    *,
+    sensor: str | None = None,
+    tolerance: float = TOLERANCE,
+    rescale: bool = False,
+) -> BandFit:
+    """`fit_bands`, without a word in the log: for whoever only compares."""
     if isinstance(bands, str):
         raise BandError(f"bands is the text {bands!r}: expected a list of bands, [{bands!r}]")
-    named = f"{type(weights).__name__}.{weights.name}"
+    named = repr(weights)
     if not weights.bands:
         raise BandError(
             f"{named} does not say what its bands are, so that none can be picked: leave bands out"
@@ -176,13 +191,10 @@ def fit_bands(
     names = tuple(t.name for t in targets)
     preset = weights.transforms if isinstance(weights.transforms, Preset) else None
     units = weights.meta.get("units")
-    fit = BandFit(
+    return BandFit(
         weights.bands, names, mixing, preset.select(raw, names) if preset else None,
         tuple(m.how for m in matches), named, units,
     )  # fmt: skip
-    if not fit.unchanged:
-        logger.log(logging.INFO if fit.exact else logging.WARNING, "%s", fit)
-    return fit
 
 
 def adapt_kernel(kernel: Tensor, fit: BandFit) -> Tensor:

@@ -17,6 +17,7 @@ __all__ = [
     "get_model_weights",
     "get_weight",
     "list_models",
+    "model_entries",
     "model_entry",
     "nearest",
     "register_model",
@@ -133,9 +134,36 @@ def get_weight(name: str) -> WeightsEnum:
     raise ConfigError(f"there are no weights {name!r}: {hint}")
 
 
-def list_models() -> list[str]:
-    """Names of all models."""
-    return sorted(_ENTRIES)
+def list_models(
+    sensor: str | None = None,
+    bands: Sequence[str | float] | None = None,
+    task: str | None = None,
+    weights: bool | None = None,
+) -> list[str]:
+    """Names of models: all, or those that suit.
+
+    Args:
+        sensor: What takes the user's images, or a family (``"landsat"``): models with weights for
+            it, or that take any sensor's wavelengths.
+        bands: Of the user's images: models with weights that have all of them as they are.
+            `swath.models.list_weights` finds those too whose first layer can be adapted.
+        task: As in `ModelEntry`. A backbone suits ``"segmentation"``, ``"classification"``,
+            ``"detection"``, ``"change"`` and ``"regression"``, whose models are put on it.
+        weights: True for models with published weights, False for those without.
+
+    Raises:
+        ConfigError: There is no such sensor or task.
+        BandError: The sensor has no such band.
+    """
+    from swath.models.finding import suits, suits_task
+
+    return [
+        entry.name
+        for entry in model_entries()
+        if (task is None or suits_task(entry, task))
+        and (weights is None or weights == (entry.weights is not None))
+        and ((sensor is None and bands is None) or suits(entry, sensor, bands))
+    ]
 
 
 @overload
