@@ -10,7 +10,7 @@ from torch import nn
 
 from swath.errors import BandError
 from swath.models.adapt import BandFit, fit_bands
-from swath.models.loading import load_weights
+from swath.models.loading import load_weights, loads
 from swath.models.registry import resolve_weights
 from swath.models.weights import WeightsEnum
 
@@ -94,7 +94,8 @@ class Request:
         """
         transforms: Any = None
         if self.weights is not None:
-            load(model, self.weights, fit=self.fit, stem=stem, **loading)
+            if loads():
+                load(model, self.weights, fit=self.fit, stem=stem, **loading)
             transforms = self.weights.transforms if self.fit is None else self.fit.transforms
         for name, value in (
             ("bands", self.bands), ("transforms", transforms), ("weights", self.weights)

@@ -19,7 +19,7 @@ from swath.models.checkpoint import fetch_state_dict, read_state_dict
 from swath.models.weights import WeightsEnum, nearest
 from swath.typing import Path
 
-__all__ = ["load_weights", "without_loading"]
+__all__ = ["load_weights", "loads", "without_loading"]
 
 logger = logging.getLogger(__name__)
 Model = TypeVar("Model", bound=nn.Module)
@@ -37,6 +37,11 @@ def without_loading() -> Iterator[None]:
         yield
     finally:
         _loads.reset(token)
+
+
+def loads() -> bool:
+    """Whether factories load their weights: always, but for `without_loading`."""
+    return _loads.get()
 
 
 def load_weights(
@@ -84,7 +89,7 @@ def load_weights(
         UnreadableFileError: The file is cut short, would run code, or holds no tensors.
         DownloadError, ChecksumError: As `WeightsEnum.get_state_dict`.
     """
-    if not _loads.get():
+    if not loads():
         return model
     own = {k: v for k, v in model.state_dict().items() if isinstance(v, Tensor)}
     source, tensors = _tensors(weights, progress)

@@ -88,6 +88,11 @@ def model_entry(name: str | Callable[..., nn.Module]) -> ModelEntry:
     return _ENTRIES[lower[key.lower()]]
 
 
+def model_entries() -> list[ModelEntry]:
+    """Everything that is registered, by name."""
+    return [_ENTRIES[name] for name in sorted(_ENTRIES)]
+
+
 def get_model(name: str, *args: Any, **kwargs: Any) -> nn.Module:
     """Build the model called `name`; the arguments are its own."""
     return model_entry(name).build(*args, **kwargs)
