@@ -1,0 +1,63 @@
+"""How large a model is, told without memory for it and without its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from swath.errors import ConfigError
+from swath.models.loading import without_loading
+from swath.models.registry import ModelEntry, model_entries
+from swath.models.weights import WeightsEnum
+
+__all__ = ["ModelSize", "entry_of", "model_size"]
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """Of an architecture.
+
+    Attributes:
+        parameters: Numbers that are trained.
+        tensors: Numbers in its state dict: parameters, and buffers such as BatchNorm's.
+    """
+
+    parameters: int
+    tensors: int
+
+    @property
+    def megabytes(self) -> float:
+        """10⁶ bytes of its state dict in 32 bits, which is about the size of its file."""
+        return 4 * self.tensors / 1e6
+
+    @classmethod
+    def of(cls, model: nn.Module) -> ModelSize:
+        """Count."""
+        state = [v for v in model.state_dict().values() if isinstance(v, Tensor)]
+        return cls(sum(p.numel() for p in model.parameters()), sum(v.numel() for v in state))
+
+
+def entry_of(weights: WeightsEnum) -> ModelEntry:
+    """The model that `weights` are for.
+
+    Raises:
+        ConfigError: None is registered for them.
+    """
+    for entry in model_entries():
+        if entry.weights is type(weights):
+            return entry
+    raise ConfigError(f"no model is registered for {type(weights).__name__}")
+
+
+def model_size(weights: WeightsEnum) -> ModelSize:
+    """Size of the model that its factory builds for `weights`, for the checkpoint's own bands.
+
+    It is built on the meta device, so nothing is fetched and no memory is filled.
+
+    Raises:
+        DependencyNotFoundError: The architecture is another package's, which is not there.
+    """
+    with torch.device("meta"), without_loading():
+        return ModelSize.of(entry_of(weights).build(weights=weights))
