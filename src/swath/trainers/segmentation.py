@@ -41,22 +41,19 @@ class SemanticSegmentationTask(BaseTask):
         patience: Epochs without improvement before the learning rate falls to a tenth.
         freeze_backbone: Train the decoder and head alone.
         freeze_decoder: Train the backbone and head alone.
-        bands: Names of the image's bands, in order.
-        mean: Of each band, in raw pixel values; 0 if left out.
-        std: Of each band; 1 if left out.
         classes: Names of the classes, in the order of their index.
         colors: RGB or RGBA (0 to 255) of each class, for maps and pictures.
         values: The code of each class in label files and in maps; the index if left out.
         crs: Where it was trained: a hint for mapping.
         res: Pixel size it was trained at, in units of `crs`: a hint for mapping.
         patch_size: Window it was trained at, in pixels: a hint for mapping.
+        **options: Of `BaseTask`: ``bands``, ``mean``, ``std``, ``optimizer``, ….
 
     Raises:
         ConfigError: Arguments that contradict each other.
     """
 
-    mean: Tensor
-    std: Tensor
+    shown = ("miou", "accuracy")
 
     def __init__(
         self,
@@ -78,36 +75,27 @@ class SemanticSegmentationTask(BaseTask):
         freeze_backbone: bool = False,
         freeze_decoder: bool = False,
         *,
-        bands: list[str] | None = None,
-        mean: list[float] | None = None,
-        std: list[float] | None = None,
         classes: list[str] | None = None,
         colors: list[list[int]] | None = None,
         values: list[int] | None = None,
         crs: str | None = None,
         res: float | list[float] | None = None,
         patch_size: int | None = None,
+        **options: Any,
     ) -> None:
-        super().__init__()
         names = classes if classes is not None else labels
         outputs = _outputs(task, num_classes, num_labels, names)
         count = 2 if task == "binary" else outputs
-        if names is None:
-            names = [f"class {i}" for i in range(count)]
-        _check_lengths(in_channels, bands=bands, mean=mean, std=std)
+        names = list(names) if names is not None else [f"class {i}" for i in range(count)]
         _check_lengths(count, classes=names, colors=colors, values=values)
-        # What is saved is plain: a checkpoint must load where only plain types are let in.
-        pos_weight, class_weights = _plain(pos_weight), _plain(class_weights)
-        plain_weights = weights if isinstance(weights, str | bool | None) else None
-        self.save_hyperparameters(ignore=["labels", "classes", "weights"])
-        self.hparams["classes"] = list(names)
-        self.hparams["weights"] = plain_weights
-        self.hparams["pos_weight"], self.hparams["class_weights"] = pos_weight, class_weights
-        self._weights, self._outputs = weights, outputs
-        for name, given, default in (("mean", mean, 0.0), ("std", std, 1.0)):
-            numbers = torch.tensor(given if given is not None else [default] * in_channels)
-            self.register_buffer(name, numbers.float().view(-1, 1, 1), persistent=False)
-        self._configure()
+        self.given["classes"] = names
+        super().__init__(**options)
+
+    @property
+    def outputs(self) -> int:
+        """Channels that the network gives."""
+        h = self.hparams
+        return _outputs(h["task"], h["num_classes"], h["num_labels"], h["classes"])
 
     def configure_models(self) -> None:
         """Build the network."""
@@ -116,8 +104,8 @@ class SemanticSegmentationTask(BaseTask):
             h["model"],
             h["backbone"],
             h["in_channels"],
-            self._outputs,
-            self._weights,
+            self.outputs,
+            self.given["weights"],
             h["num_filters"],
             h["freeze_backbone"],
             h["freeze_decoder"],
@@ -140,8 +128,7 @@ class SemanticSegmentationTask(BaseTask):
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """Logits (B, classes, H, W) of raw pixels (B, C, H, W); any H and W. NaN counts as mean."""
-        image: Tensor = args[0]
-        image = torch.nan_to_num((image.float() - self.mean) / self.std)
+        image = self.normalize(args[0])
         multiple = 1 if self.hparams["model"] == "fcn" else 32  # the deepest stride of encoders
         image, height, width = pad_to_multiple(image, multiple)
         logits: Tensor = self.model(image)
@@ -154,23 +141,12 @@ class SemanticSegmentationTask(BaseTask):
         yes = logits.sigmoid()
         return torch.cat([1 - yes, yes], 1) if self.hparams["task"] == "binary" else yes
 
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Loss of a batch."""
-        return self._step(batch, "train")
-
-    def validation_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Loss of a batch; scores at the epoch's end."""
-        return self._step(batch, "val")
-
-    def test_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Loss of a batch; scores at the epoch's end."""
-        return self._step(batch, "test")
-
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
         """Probabilities (B, classes, H, W)."""
         return self.probabilities(self(batch["image"]))
 
-    def _step(self, batch: Any, stage: str) -> Tensor:
+    def step(self, batch: Any, stage: str) -> Tensor:
+        """Loss of a batch, logged, and its scores counted."""
         logits = self(batch["image"])
         mask: Tensor = batch["mask"]
         if self.hparams["task"] != "multilabel" and mask.ndim == 4:
@@ -181,33 +157,10 @@ class SemanticSegmentationTask(BaseTask):
         ignored = self.hparams["ignore_index"]
         counted = mask.numel() if ignored is None else int((mask != ignored).sum())
         # Weighted by pixels: batches with few labels must not weigh as much as full ones.
-        self.log(
-            f"{stage}_loss", loss, batch_size=max(counted, 1), on_step=False, on_epoch=True,
-            prog_bar=stage != "test", sync_dist=True,
-        )  # fmt: skip
+        self.log_loss(stage, loss, counted)
         found = logits.argmax(1) if self.hparams["task"] == "multiclass" else (logits > 0).long()
         getattr(self, f"{stage}_metrics").update(found.detach(), mask)
         return loss
-
-    def _log_scores(self, stage: str) -> None:
-        metrics: SegmentationMetrics = getattr(self, f"{stage}_metrics")
-        scores = metrics.compute()
-        metrics.reset()
-        for name, value in scores.items():
-            shown = stage != "train" and name in {"miou", "accuracy"}
-            self.log(f"{stage}_{name}", value, prog_bar=shown)
-
-    def on_train_epoch_end(self) -> None:
-        """Log the scores."""
-        self._log_scores("train")
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the scores."""
-        self._log_scores("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the scores."""
-        self._log_scores("test")
 
 
 def _outputs(
@@ -227,11 +180,6 @@ def _outputs(
 def _check_lengths(expected: int, **lists: Sequence[Any] | None) -> None:
     for name, values in lists.items():
         if values is not None and len(values) != expected:
-            what = "in_channels" if name in {"bands", "mean", "std"} else "the number of classes"
-            raise ConfigError(f"{name} has {len(values)} entries where {what} is {expected}")
-
-
-def _plain(values: Any) -> list[float] | None:
-    if values is None:
-        return None
-    return [float(v) for v in (values.flatten() if isinstance(values, Tensor) else values)]
+            raise ConfigError(
+                f"{name} has {len(values)} entries where the number of classes is {expected}"
+            )
