@@ -2,9 +2,19 @@
 
 from swath.trainers.base import BaseTask
 from swath.trainers.checkpoint import load_task
+from swath.trainers.classification import ClassificationTask, MultiLabelClassificationTask
 from swath.trainers.segmentation import SemanticSegmentationTask
 
-#: The field's newer name of the same task.
+#: The field's newer names of the same tasks.
+Classification = ClassificationTask
 SemanticSegmentation = SemanticSegmentationTask
 
-__all__ = ["BaseTask", "SemanticSegmentation", "SemanticSegmentationTask", "load_task"]
+__all__ = [
+    "BaseTask",
+    "Classification",
+    "ClassificationTask",
+    "MultiLabelClassificationTask",
+    "SemanticSegmentation",
+    "SemanticSegmentationTask",
+    "load_task",
+]

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from swath.errors import ConfigError
+from swath.models import Preset
 from swath.trainers.optimizers import build_optimizers
 from swath.trainers.settings import given_settings, plain
 
@@ -44,6 +45,8 @@ class BaseTask(LightningModule):
             Needs ``pip install "swath[lora]"``.
         gradient_checkpointing: Compute activations twice instead of keeping them: less memory.
         compile: Compile the model with ``torch.compile``.
+        preset: Normalisation of published weights, as arguments of `swath.models.Preset`, in place
+            of `mean` and `std`. Set by itself when such weights are loaded.
 
     Raises:
         ConfigError: An option that is unknown or contradicts another.
@@ -59,6 +62,8 @@ class BaseTask(LightningModule):
     mean: Tensor
     std: Tensor
     given: dict[str, Any]
+    # In a tuple: a module that is an attribute would be a part of the task's state.
+    _preset: tuple[Preset] | tuple[()] = ()
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Note what the task is made with, before any ``__init__`` changes it."""
@@ -80,6 +85,7 @@ class BaseTask(LightningModule):
         lora: int | None = None,
         gradient_checkpointing: bool = False,
         compile: bool = False,
+        preset: dict[str, Any] | None = None,
     ) -> None:
         given = self.given
         super().__init__()
@@ -95,7 +101,11 @@ class BaseTask(LightningModule):
                 )
         if std is not None and any(value == 0 for value in std):
             raise ConfigError(f"std is {std}: a constant band has std 1, not 0")
+        if preset is not None and (mean is not None or std is not None):
+            raise ConfigError("preset says how the input is normalised, and so do mean and std")
         self._normalize_with(mean, std, channels or 1)
+        if preset is not None:
+            self._preset = (Preset(**preset),)
         self.configure_losses()
         self.configure_metrics()
         self.configure_models()
@@ -117,7 +127,28 @@ class BaseTask(LightningModule):
 
     def normalize(self, image: Tensor) -> Tensor:
         """(…, C, H, W) of raw pixels as the model's input; NaN (nodata) becomes the mean."""
+        if self._preset:
+            return torch.nan_to_num(self._preset[0].normalize(image.float()))
         return torch.nan_to_num((image.float() - self.mean) / self.std)
+
+    def placed(self, batch: Mapping[str, Any], **found: Tensor) -> dict[str, Any]:
+        """What was predicted, with ``bounds``, ``transform`` and ``crs`` of the batch beside it."""
+        return {**found, **{k: batch[k] for k in ("bounds", "transform", "crs") if k in batch}}
+
+    def adopt_input(self, model: nn.Module) -> None:
+        """Normalise as the published weights in `model` expect, unless the user said how.
+
+        What they expect becomes the hyperparameter ``preset``, so that a checkpoint knows it.
+        """
+        found = getattr(model, "transforms", None)
+        told = any(self.given.get(name) is not None for name in ("mean", "std", "preset"))
+        if isinstance(found, Preset) and not told:
+            self.hparams["preset"] = {
+                "mean": list(found.mean), "std": list(found.std),
+                "clip": list(found.clip) if found.clip else None,
+                "then": [list(part) for part in found.then] if found.then else None,
+            }  # fmt: skip
+            self._preset = (Preset(found.mean, found.std, clip=found.clip, then=found.then),)
 
     def configure_models(self) -> None:
         """Set ``self.model``."""
