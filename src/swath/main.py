@@ -23,6 +23,7 @@ COMMANDS = {
     "test": ("swath.cli.test", "score a checkpoint on ground that training never saw"),
     "predict": ("swath.cli.predict", "write a checkpoint's probabilities, a file a patch"),
     "map": ("swath.cli.map", "write the map of a checkpoint over images: one GeoTIFF for QGIS"),
+    "models": ("swath.cli.models", "list architectures and published weights that suit images"),
 }
 
 _HELP = """\
