@@ -1,11 +1,25 @@
 """Architectures and published weights of remote sensing behind one API."""
 
 from swath.models.adapt import BandFit, fit_bands
+from swath.models.aurora import Aurora_Weights, aurora_swin_unet
+from swath.models.btc import BTC
+from swath.models.changestar import ChangeMixin, ChangeStar, ChangeStarFarSeg
+from swath.models.changevit import ChangeViT
+from swath.models.convlstm import Conv3dLSTM, ConvLSTM
+from swath.models.deo import DEO, DEO_Weights, deo_base
+from swath.models.detection import FeaturePyramid, detection_model
+from swath.models.earthloc import EarthLoc, EarthLoc_Weights, earthloc
+from swath.models.farseg import FarSeg
 from swath.models.fcn import FCN
+from swath.models.fcsiam import FCSiamConc, FCSiamDiff
+from swath.models.features import Features
 from swath.models.finding import list_weights
 from swath.models.loading import load_weights
+from swath.models.ltae import LTAE
+from swath.models.olmoearth import OlmoEarthV1_Weights, olmoearth_v1
 from swath.models.plain_unet import PlainUNet
 from swath.models.presets import Preset
+from swath.models.rcf import MOSAIKS, RCF
 from swath.models.registry import (
     ModelEntry,
     get_model,
@@ -15,27 +29,30 @@ from swath.models.registry import (
     register_model,
 )
 from swath.models.resnet import (
+    ResNet152_Weights,
     ResNet18_Weights,
     ResNet50_Weights,
-    ResNet152_Weights,
+    resnet152,
     resnet18,
     resnet50,
-    resnet152,
 )
 from swath.models.satlas import Satlas_Weights, satlaspretrain
+from swath.models.segmentation import SegmentationModel, segmentation_model
 from swath.models.swin import (
+    SwinBackbone_Weights,
     Swin_B_Weights,
     Swin_S_Weights,
     Swin_T_Weights,
     Swin_V2_B_Weights,
     Swin_V2_T_Weights,
-    SwinBackbone_Weights,
     swin_b,
     swin_s,
     swin_t,
     swin_v2_b,
     swin_v2_t,
 )
+from swath.models.tessera import Tessera, Tessera_Weights, tessera
+from swath.models.tilenet import TileNet, TileNet_Weights, tilenet
 from swath.models.unet import Unet_Weights, unet
 from swath.models.vit import (
     ViTBase14_DINOv2_Weights,
@@ -54,21 +71,47 @@ from swath.models.vit import (
 from swath.models.weights import WeightsEnum, weight
 
 __all__ = [
-    "FCN",
+    "Aurora_Weights",
+    "BTC",
     "BandFit",
+    "ChangeMixin",
+    "ChangeStar",
+    "ChangeStarFarSeg",
+    "ChangeViT",
+    "Conv3dLSTM",
+    "ConvLSTM",
+    "DEO",
+    "DEO_Weights",
+    "EarthLoc",
+    "EarthLoc_Weights",
+    "FCN",
+    "FCSiamConc",
+    "FCSiamDiff",
+    "FarSeg",
+    "FeaturePyramid",
+    "Features",
+    "LTAE",
+    "MOSAIKS",
     "ModelEntry",
+    "OlmoEarthV1_Weights",
     "PlainUNet",
     "Preset",
+    "RCF",
+    "ResNet152_Weights",
     "ResNet18_Weights",
     "ResNet50_Weights",
-    "ResNet152_Weights",
     "Satlas_Weights",
+    "SegmentationModel",
     "SwinBackbone_Weights",
     "Swin_B_Weights",
     "Swin_S_Weights",
     "Swin_T_Weights",
     "Swin_V2_B_Weights",
     "Swin_V2_T_Weights",
+    "Tessera",
+    "Tessera_Weights",
+    "TileNet",
+    "TileNet_Weights",
     "Unet_Weights",
     "ViTBase14_DINOv2_Weights",
     "ViTBase16_Weights",
@@ -77,6 +120,10 @@ __all__ = [
     "ViTSmall14_DINOv2_Weights",
     "ViTSmall16_Weights",
     "WeightsEnum",
+    "aurora_swin_unet",
+    "deo_base",
+    "detection_model",
+    "earthloc",
     "fit_bands",
     "get_model",
     "get_model_weights",
@@ -84,16 +131,20 @@ __all__ = [
     "list_models",
     "list_weights",
     "load_weights",
+    "olmoearth_v1",
     "register_model",
+    "resnet152",
     "resnet18",
     "resnet50",
-    "resnet152",
     "satlaspretrain",
+    "segmentation_model",
     "swin_b",
     "swin_s",
     "swin_t",
     "swin_v2_b",
     "swin_v2_t",
+    "tessera",
+    "tilenet",
     "unet",
     "vit_base_patch14_dinov2",
     "vit_base_patch16_224",
