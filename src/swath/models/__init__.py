@@ -6,17 +6,29 @@ from swath.models.btc import BTC
 from swath.models.changestar import ChangeMixin, ChangeStar, ChangeStarFarSeg
 from swath.models.changevit import ChangeViT
 from swath.models.convlstm import Conv3dLSTM, ConvLSTM
+from swath.models.copernicusfm import CopernicusFM, CopernicusFM_Base_Weights, copernicusfm_base
 from swath.models.deo import DEO, DEO_Weights, deo_base
 from swath.models.detection import FeaturePyramid, detection_model
+from swath.models.dofa import (
+    DOFA,
+    DOFABase16_Weights,
+    DOFALarge16_Weights,
+    dofa_base_patch16_224,
+    dofa_huge_patch14_224,
+    dofa_large_patch16_224,
+    dofa_small_patch16_224,
+)
 from swath.models.earthloc import EarthLoc, EarthLoc_Weights, earthloc
 from swath.models.farseg import FarSeg
 from swath.models.fcn import FCN
 from swath.models.fcsiam import FCSiamConc, FCSiamDiff
 from swath.models.features import Features
 from swath.models.finding import list_weights
+from swath.models.inputs import InputFit, check_input, check_values
 from swath.models.loading import load_weights
 from swath.models.ltae import LTAE
 from swath.models.olmoearth import OlmoEarthV1_Weights, olmoearth_v1
+from swath.models.panopticon import Panopticon, Panopticon_Weights, panopticon_vitb14
 from swath.models.plain_unet import PlainUNet
 from swath.models.presets import Preset
 from swath.models.rcf import MOSAIKS, RCF
@@ -29,22 +41,22 @@ from swath.models.registry import (
     register_model,
 )
 from swath.models.resnet import (
-    ResNet152_Weights,
     ResNet18_Weights,
     ResNet50_Weights,
-    resnet152,
+    ResNet152_Weights,
     resnet18,
     resnet50,
+    resnet152,
 )
 from swath.models.satlas import Satlas_Weights, satlaspretrain
 from swath.models.segmentation import SegmentationModel, segmentation_model
 from swath.models.swin import (
-    SwinBackbone_Weights,
     Swin_B_Weights,
     Swin_S_Weights,
     Swin_T_Weights,
     Swin_V2_B_Weights,
     Swin_V2_T_Weights,
+    SwinBackbone_Weights,
     swin_b,
     swin_s,
     swin_t,
@@ -71,8 +83,14 @@ from swath.models.vit import (
 from swath.models.weights import WeightsEnum, weight
 
 __all__ = [
-    "Aurora_Weights",
     "BTC",
+    "DEO",
+    "DOFA",
+    "FCN",
+    "LTAE",
+    "MOSAIKS",
+    "RCF",
+    "Aurora_Weights",
     "BandFit",
     "ChangeMixin",
     "ChangeStar",
@@ -80,26 +98,28 @@ __all__ = [
     "ChangeViT",
     "Conv3dLSTM",
     "ConvLSTM",
-    "DEO",
+    "CopernicusFM",
+    "CopernicusFM_Base_Weights",
     "DEO_Weights",
+    "DOFABase16_Weights",
+    "DOFALarge16_Weights",
     "EarthLoc",
     "EarthLoc_Weights",
-    "FCN",
     "FCSiamConc",
     "FCSiamDiff",
     "FarSeg",
     "FeaturePyramid",
     "Features",
-    "LTAE",
-    "MOSAIKS",
+    "InputFit",
     "ModelEntry",
     "OlmoEarthV1_Weights",
+    "Panopticon",
+    "Panopticon_Weights",
     "PlainUNet",
     "Preset",
-    "RCF",
-    "ResNet152_Weights",
     "ResNet18_Weights",
     "ResNet50_Weights",
+    "ResNet152_Weights",
     "Satlas_Weights",
     "SegmentationModel",
     "SwinBackbone_Weights",
@@ -121,8 +141,15 @@ __all__ = [
     "ViTSmall16_Weights",
     "WeightsEnum",
     "aurora_swin_unet",
+    "check_input",
+    "check_values",
+    "copernicusfm_base",
     "deo_base",
     "detection_model",
+    "dofa_base_patch16_224",
+    "dofa_huge_patch14_224",
+    "dofa_large_patch16_224",
+    "dofa_small_patch16_224",
     "earthloc",
     "fit_bands",
     "get_model",
@@ -132,10 +159,11 @@ __all__ = [
     "list_weights",
     "load_weights",
     "olmoearth_v1",
+    "panopticon_vitb14",
     "register_model",
-    "resnet152",
     "resnet18",
     "resnet50",
+    "resnet152",
     "satlaspretrain",
     "segmentation_model",
     "swin_b",

@@ -14,6 +14,7 @@ from torchvision.models.swin_transformer import (
 
 from swath.errors import ConfigError
 from swath.models.factory import Request
+from swath.models.intermediates import deliver
 from swath.models.prefixes import align_names
 from swath.models.registry import register_model
 from swath.models.swin_weights import (
@@ -95,48 +96,34 @@ class Swin(SwinTransformer):
         x: Tensor,
         indices: int | Sequence[int] | None = None,
         norm: bool = False,
-        stop_early: bool = False,
         output_fmt: str = "NCHW",
         intermediates_only: bool = False,
-    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
+    ) -> Any:
         """Maps of the stages, as timm has it.
 
         Args:
             x: (B, C, H, W).
             indices: Stages; all if None, the last n if a number.
             norm: Put the last norm on the last stage's map.
-            stop_early: Leave out what comes after the last stage asked for.
             output_fmt: ``"NCHW"`` or ``"NHWC"``.
             intermediates_only: Return the maps alone.
 
         Returns:
-            The last map and a list of maps (B, C, H/s, W/s), or the list.
+            The last map (normed) and a list of maps (B, C, H/s, W/s), or the list.
+
+        Raises:
+            ConfigError: There is no such stage or format, or the image is too small.
         """
         self._check(x)
-        count = len(self.feature_info)
-        if indices is None:
-            indices = range(count)
-        elif isinstance(indices, int):
-            indices = range(count - indices, count)
-        wanted = [i % count if -count <= i < count else i for i in indices]
-        if any(i >= count or i < 0 for i in wanted) or output_fmt not in ("NCHW", "NHWC"):
-            raise ConfigError(
-                f"indices {list(indices)} as {output_fmt!r}: there are the stages 0 to "
-                f"{count - 1}, as 'NCHW' or 'NHWC'"
-            )
         maps: list[Tensor] = []
-        for i in range(count):
-            if stop_early and i > max(wanted, default=-1):
-                break
+        for i in range(len(self.feature_info)):
             # patches (or merging of them), then the stage's blocks
             x = self.features[2 * i + 1](self.features[2 * i](x))
-            if i in wanted:
-                found = self.norm(x) if norm and i == count - 1 else x
-                maps.append(found.permute(0, 3, 1, 2) if output_fmt == "NCHW" else found)
-        if intermediates_only:
-            return maps
-        final = x.permute(0, 3, 1, 2) if output_fmt == "NCHW" else x
-        return final, maps
+            maps.append(x.permute(0, 3, 1, 2))
+        final = self.norm(x).permute(0, 3, 1, 2)
+        if norm:
+            maps[-1] = final
+        return deliver(final, maps, indices, output_fmt, intermediates_only)
 
     def _check(self, x: Tensor) -> None:
         patch = self.features[0][0].kernel_size[0]

@@ -1,0 +1,160 @@
+"""torchvision's detectors on any backbone."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torchvision.models.detection import FCOS, FasterRCNN, MaskRCNN, RetinaNet
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.ops.feature_pyramid_network import (
+    ExtraFPNBlock,
+    FeaturePyramidNetwork,
+    LastLevelMaxPool,
+    LastLevelP6P7,
+)
+
+from swath.errors import ConfigError
+from swath.models.features import Features
+from swath.models.registry import get_model
+from swath.models.weights import nearest
+
+__all__ = ["DETECTORS", "FeaturePyramid", "detection_model"]
+
+#: Detectors by name: class, strides of the backbone's maps, and what makes the coarser ones.
+DETECTORS: dict[str, tuple[Callable[..., nn.Module], tuple[int, ...]]] = {
+    "faster-rcnn": (FasterRCNN, (4, 8, 16, 32)),
+    "mask-rcnn": (MaskRCNN, (4, 8, 16, 32)),
+    "retinanet": (RetinaNet, (8, 16, 32)),
+    "fcos": (FCOS, (8, 16, 32)),
+}
+
+
+class FeaturePyramid(nn.Module):
+    """Maps of one width at several strides, in the form that torchvision's detectors want.
+
+    Maps of a backbone with stages go through a feature pyramid network (Lin et al. 2017,
+    https://arxiv.org/abs/1612.03144); a plain transformer's are a pyramid already (ViTDet,
+    https://arxiv.org/abs/2203.16527, found another one on top of no use).
+
+    Args:
+        features: Of the backbone.
+        extra: Makes coarser levels.
+        channels: Of every level.
+    """
+
+    def __init__(self, features: Features, extra: ExtraFPNBlock, channels: int = 256) -> None:
+        super().__init__()
+        self.features = features
+        self.out_channels = channels
+        self.fpn: FeaturePyramidNetwork | None = None
+        if not features.plain:
+            self.fpn = FeaturePyramidNetwork(features.channels, channels, extra)
+        else:
+            self.coarser = extra
+
+    def forward(self, x: Tensor) -> OrderedDict[str, Tensor]:
+        """(B, C, H, W) to maps (B, channels, H/s, W/s), fine to coarse."""
+        maps = self.features(x)
+        names = [str(i) for i in range(len(maps))]
+        if self.fpn is not None:
+            found: OrderedDict[str, Tensor] = self.fpn(OrderedDict(zip(names, maps, strict=True)))
+            return found
+        levels, names = self.coarser(list(maps), list(maps), names)
+        return OrderedDict(zip(names, levels, strict=True))
+
+
+class _AsTheyAre(GeneralizedRCNNTransform):
+    """Images are put into one batch, and neither resized nor normalised."""
+
+    def resize(
+        self, image: Tensor, target: dict[str, Tensor] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor] | None]:
+        return image, target
+
+
+def detection_model(
+    backbone: nn.Module | str,
+    kind: str = "faster-rcnn",
+    num_classes: int = 2,
+    *,
+    channels: int = 256,
+    conditions: Mapping[str, Any] | None = None,
+    anchor_sizes: Sequence[float] | None = None,
+    min_size: int | None = None,
+    max_size: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    **backbone_options: Any,
+) -> nn.Module:
+    """Put a detector on a backbone.
+
+    It is used as torchvision's: a list of images (C, H, W), whatever their sizes, and for training
+    a list of targets (``boxes`` in pixels, ``labels``, for Mask R-CNN ``masks``); losses by name
+    come out in training, else ``boxes``, ``labels``, ``scores`` (and ``masks``) of each image.
+    Unlike there, images stay as they are: not resized unless `min_size` is given, and never
+    normalised, since the weights' transforms have done it.
+
+    Args:
+        backbone: A model that gives features (see `Features`), or the name of one of
+            `swath.models`.
+        kind: One of `DETECTORS`.
+        num_classes: With the background, which is class 0.
+        channels: Of every level of the pyramid.
+        conditions: Named arguments of the backbone (wavelengths, …).
+        anchor_sizes: Side of the square anchors in pixels, one a level, fine to coarse: five
+            (``"faster-rcnn"``, ``"mask-rcnn"``: strides 4 to 64; the others: strides 8 to 128).
+            Left out: torchvision's, 32 to 512 pixels, which suit photographs; objects of 10 pixels
+            want smaller ones.
+        min_size: Shorter side in pixels to which images are resized, as torchvision does.
+        max_size: Longer side in pixels that resizing does not exceed; 5/3 of `min_size` if left
+            out.
+        options: For the detector's class in torchvision: ``box_nms_thresh``,
+            ``detections_per_img``, …
+        **backbone_options: For the backbone's builder, where `backbone` is a name.
+
+    Raises:
+        ConfigError: There is no such detector or backbone, or it gives no features.
+    """
+    if kind not in DETECTORS:
+        raise ConfigError(f"there is no detector {kind!r}: {nearest(kind, DETECTORS)}")
+    if isinstance(backbone, str):
+        backbone = get_model(backbone, **backbone_options)
+    elif backbone_options:
+        raise ConfigError(
+            f"{', '.join(backbone_options)}: the backbone is built already; these go with its name"
+        )
+    build, strides = DETECTORS[kind]
+    features = Features(backbone, strides, conditions=conditions)
+    if features.plain:
+        features = Features(backbone, strides, channels, conditions=conditions)
+    two_stages = build in (FasterRCNN, MaskRCNN)
+    extra: ExtraFPNBlock = LastLevelMaxPool() if two_stages else LastLevelP6P7(channels, channels)
+    resized = {} if min_size is None else {
+        "min_size": min_size, "max_size": max_size or round(min_size * 5 / 3)
+    }  # fmt: skip
+    anchors: dict[str, Any] = {}
+    if anchor_sizes is not None:
+        anchors = _anchors(kind, anchor_sizes, 5)
+    model = build(
+        FeaturePyramid(features, extra, channels), num_classes=num_classes, image_mean=[0.0],
+        image_std=[1.0], **(resized | anchors | dict(options or {})),
+    )  # fmt: skip
+    if min_size is None:
+        model.transform = _AsTheyAre(0, 0, [0.0], [1.0])
+    return model
+
+
+def _anchors(kind: str, sizes: Sequence[float], levels: int) -> dict[str, Any]:
+    """Torchvision's proportions of anchors, of other sizes."""
+    if len(sizes) != levels:
+        raise ConfigError(f"anchor_sizes has {len(sizes)} members: expected one a level, {levels}")
+    if kind == "fcos":
+        return {"anchor_generator": AnchorGenerator(tuple((s,) for s in sizes), ((1.0,),) * levels)}
+    ratios = ((0.5, 1.0, 2.0),) * levels
+    if kind == "retinanet":  # three sizes a level, a third of an octave apart
+        thirds = tuple(tuple(s * 2 ** (i / 3) for i in range(3)) for s in sizes)
+        return {"anchor_generator": AnchorGenerator(thirds, ratios)}
+    return {"rpn_anchor_generator": AnchorGenerator(tuple((s,) for s in sizes), ratios)}
