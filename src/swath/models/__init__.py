@@ -7,6 +7,13 @@ from swath.models.changestar import ChangeMixin, ChangeStar, ChangeStarFarSeg
 from swath.models.changevit import ChangeViT
 from swath.models.convlstm import Conv3dLSTM, ConvLSTM
 from swath.models.copernicusfm import CopernicusFM, CopernicusFM_Base_Weights, copernicusfm_base
+from swath.models.croma import (
+    CROMA,
+    CROMABase_Weights,
+    CROMALarge_Weights,
+    croma_base,
+    croma_large,
+)
 from swath.models.deo import DEO, DEO_Weights, deo_base
 from swath.models.detection import FeaturePyramid, detection_model
 from swath.models.dofa import (
@@ -31,6 +38,7 @@ from swath.models.olmoearth import OlmoEarthV1_Weights, olmoearth_v1
 from swath.models.panopticon import Panopticon, Panopticon_Weights, panopticon_vitb14
 from swath.models.plain_unet import PlainUNet
 from swath.models.presets import Preset
+from swath.models.presto import Presto, Presto_Weights, presto
 from swath.models.rcf import MOSAIKS, RCF
 from swath.models.registry import (
     ModelEntry,
@@ -48,7 +56,9 @@ from swath.models.resnet import (
     resnet50,
     resnet152,
 )
+from swath.models.satclip import SatCLIP, SatCLIP_Weights, satclip
 from swath.models.satlas import Satlas_Weights, satlaspretrain
+from swath.models.scale_mae import ScaleMAE, ScaleMAELarge16_Weights, scalemae_large_patch16
 from swath.models.segmentation import SegmentationModel, segmentation_model
 from swath.models.swin import (
     Swin_B_Weights,
@@ -84,6 +94,7 @@ from swath.models.weights import WeightsEnum, weight
 
 __all__ = [
     "BTC",
+    "CROMA",
     "DEO",
     "DOFA",
     "FCN",
@@ -92,6 +103,8 @@ __all__ = [
     "RCF",
     "Aurora_Weights",
     "BandFit",
+    "CROMABase_Weights",
+    "CROMALarge_Weights",
     "ChangeMixin",
     "ChangeStar",
     "ChangeStarFarSeg",
@@ -117,10 +130,16 @@ __all__ = [
     "Panopticon_Weights",
     "PlainUNet",
     "Preset",
+    "Presto",
+    "Presto_Weights",
     "ResNet18_Weights",
     "ResNet50_Weights",
     "ResNet152_Weights",
+    "SatCLIP",
+    "SatCLIP_Weights",
     "Satlas_Weights",
+    "ScaleMAE",
+    "ScaleMAELarge16_Weights",
     "SegmentationModel",
     "SwinBackbone_Weights",
     "Swin_B_Weights",
@@ -144,6 +163,8 @@ __all__ = [
     "check_input",
     "check_values",
     "copernicusfm_base",
+    "croma_base",
+    "croma_large",
     "deo_base",
     "detection_model",
     "dofa_base_patch16_224",
@@ -160,11 +181,14 @@ __all__ = [
     "load_weights",
     "olmoearth_v1",
     "panopticon_vitb14",
+    "presto",
     "register_model",
     "resnet18",
     "resnet50",
     "resnet152",
+    "satclip",
     "satlaspretrain",
+    "scalemae_large_patch16",
     "segmentation_model",
     "swin_b",
     "swin_s",
