@@ -21,6 +21,10 @@ __all__ = ["BaseDataModule", "GeoDataModule"]
 class BaseDataModule(LightningDataModule):
     """What data modules share: options, loaders by stage, the move to the device.
 
+    Augmentations are attributes: ``train_aug``, ``val_aug``, ``test_aug``, ``predict_aug``, and
+    ``aug`` for the stages that have none; each takes a batch (`swath.transforms.Augmentation`) and
+    runs where the model is.
+
     Args:
         dataset_class: What `setup` makes, with `kwargs` and the split.
         batch_size: Samples in a batch.
@@ -45,6 +49,11 @@ class BaseDataModule(LightningDataModule):
         self.val_dataset: Any = None
         self.test_dataset: Any = None
         self.predict_dataset: Any = None
+        self.aug: Any = None
+        self.train_aug: Any = None
+        self.val_aug: Any = None
+        self.test_aug: Any = None
+        self.predict_aug: Any = None
 
     def prepare_data(self) -> None:
         """Download where that was asked for: once, in one process."""
@@ -61,6 +70,26 @@ class BaseDataModule(LightningDataModule):
             stays = not isinstance(value, torch.Tensor) or key in {"bounds", "transform"}
             moved[key] = value if stays else value.to(device, non_blocking=True)
         return moved
+
+    def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
+        """The batch, augmented as its stage wants it."""
+        stage = self._stage()
+        if stage is None:
+            return batch
+        chosen = getattr(self, f"{stage}_aug")
+        augment = chosen if chosen is not None else self.aug
+        augmented: Sample = batch if augment is None else augment(batch)
+        return augmented
+
+    def _stage(self) -> str | None:
+        trainer = self.trainer
+        if trainer is None:
+            return None
+        if trainer.training:
+            return "train"
+        if trainer.validating or trainer.sanity_checking:
+            return "val"
+        return "test" if trainer.testing else "predict" if trainer.predicting else None
 
     def _part(self, stage: str) -> Any:
         dataset = getattr(self, f"{stage}_dataset")

@@ -163,12 +163,12 @@ class RasterDataModule(GeoDataModule):
         return {**batch, "mask": mask}
 
     def on_after_batch_transfer(self, batch: Sample, dataloader_idx: int) -> Sample:
-        """Class indices; in training, flips and turns."""
+        """Class indices; in training, flips and turns; then the stage's own augmentation."""
         if "mask" in batch:
             batch = self.encode(batch)
         if self.augment and self.trainer is not None and self.trainer.training:
             batch = dihedral(batch, self._turns)
-        return batch
+        return super().on_after_batch_transfer(batch, dataloader_idx)
 
     def state_dict(self) -> dict[str, Any]:
         """The generators, so that a run that goes on does not see the first patches again."""

@@ -34,6 +34,11 @@ from swath.datasets.layers import (
     Sentinel1,
     Sentinel2,
 )
+from swath.datasets.nongeo import (
+    NonGeoClassificationDataset,
+    NonGeoDataset,
+    stratified_split,
+)
 from swath.datasets.raster import RasterDataset
 from swath.datasets.samples import (
     concat_samples,
@@ -88,6 +93,8 @@ __all__ = [
     "Landsat7",
     "Landsat8",
     "Landsat9",
+    "NonGeoClassificationDataset",
+    "NonGeoDataset",
     "OpenBuildings",
     "RGBBandsMissingError",
     "RasterDataset",
@@ -106,6 +113,7 @@ __all__ = [
     "shares_ground",
     "spatial_block_split",
     "stack_samples",
+    "stratified_split",
     "time_series_split",
     "unbind_samples",
 ]

@@ -14,6 +14,7 @@ from swath.plot.image import (
     rgb,
     stretch,
 )
+from swath.plot.labels import labelled_images
 from swath.plot.layers import plot_layer, radar_composite
 from swath.plot.maps import map_figure
 from swath.plot.panel import sample_panel
@@ -27,6 +28,7 @@ __all__ = [
     "colour_mask",
     "confusion_figure",
     "default_colours",
+    "labelled_images",
     "map_figure",
     "new_figure",
     "plot_layer",
