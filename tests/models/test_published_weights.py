@@ -16,7 +16,7 @@ import pytest
 import torch
 
 import swath.models
-from swath.models import WeightsEnum, get_weight
+from swath.models import Preset, WeightsEnum, get_weight
 from swath.models.checkpoint import checkpoint_path, named_hash
 from swath.models.registry import weights_enums
 
@@ -83,6 +83,10 @@ def test_transforms_take_its_bands(enum: str, name: str, row: dict[str, Any]) ->
     channels = row.get("in_chans") or len(weights.bands)
     if not channels or isinstance(weights.transforms, torch.nn.Identity):
         pytest.skip("no images of a fixed number of channels, or no transform")
+    if not isinstance(weights.transforms, Preset):  # of series: (…, T, C)
+        found = weights.transforms(torch.rand(2, 5, channels))
+        assert found.shape == (2, 5, channels)
+        return
     found = weights.transforms(torch.rand(2, channels, 72, 80) * 100)
     assert found.shape[:2] == (2, channels)
     assert torch.isfinite(found).all()

@@ -177,10 +177,10 @@ def _model(entry: ModelEntry) -> Iterator[str]:
         return
     yield ""
     yield from _table(
-        (f"{type(members[0]).__name__}.", "sensor", "bands", "data", "licence"),
+        (f"{type(members[0]).__name__}.", "sensor", "bands", "licence", "data"),
         [
-            (m.name, m.sensor or "", _few(m.bands), str(m.meta.get("dataset") or ""),
-             str(m.meta.get("license") or "not stated"))
+            (m.name, m.sensor or "", _few(m.bands), str(m.meta.get("license") or "not stated"),
+             str(m.meta.get("dataset") or ""))
             for m in members
         ],
     )  # fmt: skip
@@ -218,7 +218,7 @@ def _weight(weights: WeightsEnum) -> Iterator[str]:
     yield f'  model = {entry.name}(weights="{weights.name}")'
     if entry.bands == "fixed" and len(weights.bands) > 1 and len({*weights.bands}) > 1:
         some = ", ".join(f'"{b}"' for b in [*dict.fromkeys(weights.bands)][:3])
-        yield f'  model = {entry.name}(weights="{weights.name}", bands=({some}))  # yours'
+        yield f'  model = {entry.name}(weights="{weights.name}", bands=({some}))'
 
 
 def _size(weights: WeightsEnum) -> str:

@@ -112,7 +112,8 @@ def get_model_weights(name: str | Callable[..., nn.Module]) -> type[WeightsEnum]
 
 def weights_enums() -> dict[str, type[WeightsEnum]]:
     """Every weights enum by its class name."""
-    return {e.weights.__name__: e.weights for e in _ENTRIES.values() if e.weights is not None}
+    found = {e.weights.__name__: e.weights for e in _ENTRIES.values() if e.weights is not None}
+    return {name: found[name] for name in sorted(found)}
 
 
 def get_weight(name: str) -> WeightsEnum:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from swath.errors import ConfigError
 from swath.models.loading import without_loading
@@ -39,6 +41,20 @@ class ModelSize:
         return cls(sum(p.numel() for p in model.parameters()), sum(v.numel() for v in state))
 
 
+class _NoNumbers(TorchFunctionMode):
+    """Initialisation in place is left out: it takes most of the time, and counts nothing."""
+
+    _SKIPPED = frozenset({
+        "add_", "clamp_", "copy_", "div_", "erfinv_", "fill_", "mul_", "normal_", "sub_",
+        "trunc_normal_", "uniform_", "zero_",
+    })  # fmt: skip
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in self._SKIPPED and args and args[0].is_meta:
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
 def entry_of(weights: WeightsEnum) -> ModelEntry:
     """The model that `weights` are for.
 
@@ -59,5 +75,5 @@ def model_size(weights: WeightsEnum) -> ModelSize:
     Raises:
         DependencyNotFoundError: The architecture is another package's, which is not there.
     """
-    with torch.device("meta"), without_loading():
+    with torch.device("meta"), _NoNumbers(), without_loading():
         return ModelSize.of(entry_of(weights).build(weights=weights))
