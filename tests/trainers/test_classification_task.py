@@ -10,7 +10,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, jaccard_score, pr
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from swath.errors import ConfigError, FileMissingError, GridError
+from swath.errors import BandError, ConfigError, FileMissingError, GridError
 from swath.trainers import ClassificationTask, MultiLabelClassificationTask, load_task
 from swath.trainers.metrics import ClassificationMetrics
 
@@ -170,7 +170,7 @@ def test_multi_label_class() -> None:
     ("arguments", "error", "message"),
     [
         ({"model": "resnet81", "num_classes": 2}, ConfigError, "did you mean resnet"),
-        ({"num_classes": 2, "bands": ["a"]}, ConfigError, "bands has 1 entries"),
+        ({"num_classes": 2, "in_channels": 3, "bands": ["a"]}, BandError, "bands has 1 entries"),
         ({}, ConfigError, "needs num_classes"),
         ({"num_classes": 2, "labels": ["a"]}, ConfigError, "1 names and num_classes says 2"),
         ({"num_classes": 2, "loss": "bce"}, ConfigError, "use 'ce'"),

@@ -7,7 +7,7 @@ from lightning.pytorch import Trainer
 from sklearn.metrics import accuracy_score, jaccard_score
 from torch.utils.data import DataLoader
 
-from swath.errors import ConfigError, FileMissingError, UnreadableFileError
+from swath.errors import BandError, ConfigError, FileMissingError, UnreadableFileError
 from swath.trainers import SemanticSegmentationTask, load_task
 from swath.trainers.metrics import SegmentationMetrics
 
@@ -154,7 +154,7 @@ def test_encoder_weights_from_a_file(tmp_path) -> None:
 
 
 def test_errors_name_the_value(tmp_path) -> None:
-    with pytest.raises(ConfigError, match="mean has 3 entries where in_channels is 2"):
+    with pytest.raises(BandError, match="mean has 3 entries where in_channels is 2"):
         tiny(mean=[1.0, 2.0, 3.0])
     with pytest.raises(ConfigError, match="needs num_classes"):
         SemanticSegmentationTask(model="fcn")

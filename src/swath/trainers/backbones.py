@@ -2,106 +2,70 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from typing import Any
-
 import timm
 from torch import nn
 
-from swath.errors import ConfigError, FileMissingError
-from swath.models import WeightsEnum, get_model, get_weight, list_models, load_weights
-from swath.models.registry import nearest
+from swath.errors import ConfigError
+from swath.models import get_model, list_models
+from swath.models.registry import model_entry, nearest
+from swath.trainers.pretrained import Pretrained, load_encoder
 
-__all__ = ["classifier", "find_weights", "freeze_all_but"]
-
-
-def find_weights(weights: Any) -> WeightsEnum | str | bool | None:
-    """What `weights` of a task means: a member of a weights enum, a file or URL, or ImageNet's.
-
-    Args:
-        weights: None or False for none; True for the library's own (ImageNet); a member or its
-            full name (``"ResNet18_Weights.SENTINEL2_ALL_MOCO"``); a path or URL.
-
-    Raises:
-        ConfigError: None of these.
-        FileMissingError: A path without a file.
-    """
-    if weights is None or isinstance(weights, bool | WeightsEnum):
-        return weights or None
-    if isinstance(weights, os.PathLike):
-        weights = os.fspath(weights)
-    if not isinstance(weights, str):
-        raise ConfigError(
-            f"weights is {weights!r}: expected True, a member of a weights enum, its name, a path "
-            "or a URL"
-        )
-    if weights.startswith(("http://", "https://")):
-        return weights
-    head, dot, _ = weights.partition(".")
-    if dot and head.lower().endswith("_weights"):
-        return get_weight(weights)
-    if not os.path.exists(weights):
-        raise FileMissingError(
-            f"the weights {weights} do not exist: expected a file, a URL, or a name such as "
-            "ResNet18_Weights.SENTINEL2_ALL_MOCO (swath models list shows them)"
-        )
-    return weights
+__all__ = ["classifier", "freeze_all_but"]
 
 
-def classifier(
-    model: str | nn.Module,
-    weights: Any,
-    in_channels: int,
-    outputs: int,
-    bands: Sequence[str] | None = None,
-) -> nn.Module:
+def classifier(model: str | nn.Module, pretrained: Pretrained, outputs: int) -> nn.Module:
     """A network of (B, C, H, W) -> (B, outputs).
 
     Args:
-        model: A name of `swath.models` or of timm; or any module, which is given back as it is.
-        weights: As in `find_weights`.
-        in_channels: Bands of the image.
+        model: A name of `swath.models` (a backbone) or of timm; or any module, which is given back
+            as it is.
+        pretrained: Weights, and the image's channels.
         outputs: Numbers an image.
-        bands: Their names: published weights are fitted to them.
 
     Raises:
         ConfigError: No such model; or weights of another one.
-        BandError: Weights of other bands.
     """
     if isinstance(model, nn.Module):
-        return model
-    found = find_weights(weights)
-    own = model.lower() in {name.lower() for name in list_models()}
-    if isinstance(found, WeightsEnum):
-        if not own:
+        if pretrained.weights is not None:
             raise ConfigError(
-                f"{found!r} is for {found.meta.get('model')!r} of swath.models and the model is "
-                f"{model!r}"
+                f"weights {pretrained.name!r} and a module of your own ({type(model).__name__}): "
+                "load them into it yourself, with swath.models.load_weights"
             )
-        options: dict[str, Any] = {} if bands is None else {"bands": tuple(bands)}
-        return get_model(model, weights=found, num_classes=outputs, in_chans=in_channels, **options)
-    names = set(timm.list_models()) | set(timm.list_pretrained())
-    if model not in names:
+        return model
+    network = _build(model, pretrained, outputs)
+    if pretrained.weights not in (None, True):
+        load_encoder(network, pretrained, absent=_heads(network))
+    return network
+
+
+def _build(model: str, pretrained: Pretrained, outputs: int) -> nn.Module:
+    ours = {name.lower() for name in list_models()}
+    # timm knows ImageNet's weights of its own models, which ours with the same names are not
+    if model.lower() in ours and pretrained.weights is not True:
+        entry = model_entry(model)
+        if "classification" not in entry.tasks and "backbone" not in entry.tasks:
+            raise ConfigError(f"{model!r} is for {', '.join(entry.tasks)}, not for whole images")
+        return get_model(model, in_chans=pretrained.channels, num_classes=outputs)
+    if model not in set(timm.list_models()) | set(timm.list_pretrained()):
         known = sorted({*list_models(), *timm.list_models()})
         raise ConfigError(f"there is no model {model!r}: {nearest(model, known)}")
     try:
         network: nn.Module = timm.create_model(
-            model, pretrained=found is True, in_chans=in_channels, num_classes=outputs
+            model,
+            pretrained=pretrained.weights is True,
+            in_chans=pretrained.channels,
+            num_classes=outputs,
         )
     except (RuntimeError, OSError, ValueError) as error:
         raise ConfigError(f"cannot build {model!r}: {error}") from error
-    if isinstance(found, str):
-        heads = [rf"^{name}\." for name in _heads(network)]
-        load_weights(network, found, absent=heads, unused=heads)
     return network
 
 
 def _heads(network: nn.Module) -> list[str]:
-    """Names of a classifier's last layers, which are the task's own."""
-    config: Any = getattr(network, "pretrained_cfg", {}) or {}
-    names = config.get("classifier") or ("head", "fc")
-    return [names] if isinstance(names, str) else list(names)
+    """Patterns of a classifier's last layers, which are the task's own."""
+    config = getattr(network, "pretrained_cfg", None)
+    names = (config or {}).get("classifier") or ("head", "fc")
+    return [rf"^{name}\." for name in ([names] if isinstance(names, str) else names)]
 
 
 def freeze_all_but(network: nn.Module, kept: nn.Module | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,9 +11,9 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from swath.errors import ConfigError
-from swath.models import Preset
+from swath.errors import BandError, ConfigError
 from swath.trainers.optimizers import build_optimizers
+from swath.trainers.pretrained import Pretrained
 from swath.trainers.settings import given_settings, plain
 
 __all__ = ["BaseTask"]
@@ -45,11 +45,22 @@ class BaseTask(LightningModule):
             Needs ``pip install "swath[lora]"``.
         gradient_checkpointing: Compute activations twice instead of keeping them: less memory.
         compile: Compile the model with ``torch.compile``.
-        preset: Normalisation of published weights, as arguments of `swath.models.Preset`, in place
-            of `mean` and `std`. Set by itself when such weights are loaded.
+        sensor: Whose bands `bands` are, where it is not the published weights' sensor.
+        units: What raw pixels mean, a name of `swath.sensors.UNITS`, where it is not what the
+            published weights expect: they are converted if that is possible, else it is an error.
+        clip: Limits of the values after `mean` and `std`; if left out, the published weights'.
+        then: A second mean and std after `clip`; if left out, the published weights'.
+
+    Published weights (the argument ``weights`` of most tasks) are loaded with the first layer
+    fitted to `bands` (`swath.models.fit_bands`), by any names or wavelengths that this takes; what
+    that does to each band is logged. If `mean` and `std` are left out, the task normalises as these
+    weights were trained; if they are given, they are used and the disagreement is logged. The first
+    batch is looked at: pixels that can hardly be in the weights' units are told.
 
     Raises:
-        ConfigError: An option that is unknown or contradicts another.
+        ConfigError: An option that is unknown or contradicts another; weights that do not exist,
+            or that are for another backbone or for pixels of another kind.
+        BandError: Bands that the weights have nothing for.
     """
 
     #: What the learning rate's schedule and the best checkpoint look at.
@@ -62,8 +73,7 @@ class BaseTask(LightningModule):
     mean: Tensor
     std: Tensor
     given: dict[str, Any]
-    # In a tuple: a module that is an attribute would be a part of the task's state.
-    _preset: tuple[Preset] | tuple[()] = ()
+    pretrained: Pretrained
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Note what the task is made with, before any ``__init__`` changes it."""
@@ -85,27 +95,33 @@ class BaseTask(LightningModule):
         lora: int | None = None,
         gradient_checkpointing: bool = False,
         compile: bool = False,
-        preset: dict[str, Any] | None = None,
+        sensor: str | None = None,
+        units: str | None = None,
+        clip: list[float] | None = None,
+        then: list[list[float]] | None = None,
     ) -> None:
         given = self.given
         super().__init__()
         self.given = given
-        settings = {k: plain(v) for k, v in given.items() if k not in self.ignore}
-        self.save_hyperparameters(settings)
         channels = given.get("in_channels")
         for name, numbers in (("bands", bands), ("mean", mean), ("std", std)):
             if numbers is not None and channels is not None and len(numbers) != channels:
-                raise ConfigError(
+                raise BandError(
                     f"{name} has {len(numbers)} entries where in_channels is {channels}: expected "
                     "one a band"
                 )
         if std is not None and any(value == 0 for value in std):
             raise ConfigError(f"std is {std}: a constant band has std 1, not 0")
-        if preset is not None and (mean is not None or std is not None):
-            raise ConfigError("preset says how the input is normalised, and so do mean and std")
-        self._normalize_with(mean, std, channels or 1)
-        if preset is not None:
-            self._preset = (Preset(**preset),)
+        self.pretrained = Pretrained.of(given.get("weights"), bands, channels, sensor, units)
+        numbers_in = self.pretrained.normalisation(mean, std)
+        numbers_in |= {n: v for n, v in (("clip", clip), ("then", then)) if v is not None}
+        given |= numbers_in
+        if "in_channels" in given:
+            given["in_channels"] = self.pretrained.channels
+        self.save_hyperparameters({k: plain(v) for k, v in given.items() if k not in self.ignore})
+        for name in ("mean", "std"):
+            column = torch.tensor(numbers_in[name]).float().view(-1, 1, 1)
+            self.register_buffer(name, column, persistent=False)
         self.configure_losses()
         self.configure_metrics()
         self.configure_models()
@@ -118,37 +134,29 @@ class BaseTask(LightningModule):
         if compile:
             self.model.compile()
 
-    def _normalize_with(
-        self, mean: Sequence[float] | None, std: Sequence[float] | None, channels: int
-    ) -> None:
-        for name, numbers, default in (("mean", mean, 0.0), ("std", std, 1.0)):
-            column = torch.tensor(numbers if numbers is not None else [default] * channels)
-            self.register_buffer(name, column.float().view(-1, 1, 1), persistent=False)
-
     def normalize(self, image: Tensor) -> Tensor:
-        """(…, C, H, W) of raw pixels as the model's input; NaN (nodata) becomes the mean."""
-        if self._preset:
-            return torch.nan_to_num(self._preset[0].normalize(image.float()))
-        return torch.nan_to_num((image.float() - self.mean) / self.std)
+        """(…, C, H, W) of raw pixels as the model's input; NaN (nodata) becomes 0, the mean."""
+        image = (image.float() - self.mean) / self.std
+        if self.hparams["clip"] is not None:
+            image = image.clamp(*self.hparams["clip"])
+        if self.hparams["then"] is not None:
+            mean, std = (image.new_tensor(n).view(-1, 1, 1) for n in self.hparams["then"])
+            image = (image - mean) / std
+        return torch.nan_to_num(image)
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Doubt the first batch, if its values can hardly be what the weights expect."""
+        if (
+            self.global_step == 0
+            and batch_idx == 0
+            and isinstance(batch, dict)
+            and "image" in batch
+        ):
+            self.pretrained.look_at(batch["image"])
 
     def placed(self, batch: Mapping[str, Any], **found: Tensor) -> dict[str, Any]:
         """What was predicted, with ``bounds``, ``transform`` and ``crs`` of the batch beside it."""
         return {**found, **{k: batch[k] for k in ("bounds", "transform", "crs") if k in batch}}
-
-    def adopt_input(self, model: nn.Module) -> None:
-        """Normalise as the published weights in `model` expect, unless the user said how.
-
-        What they expect becomes the hyperparameter ``preset``, so that a checkpoint knows it.
-        """
-        found = getattr(model, "transforms", None)
-        told = any(self.given.get(name) is not None for name in ("mean", "std", "preset"))
-        if isinstance(found, Preset) and not told:
-            self.hparams["preset"] = {
-                "mean": list(found.mean), "std": list(found.std),
-                "clip": list(found.clip) if found.clip else None,
-                "then": [list(part) for part in found.then] if found.then else None,
-            }  # fmt: skip
-            self._preset = (Preset(found.mean, found.std, clip=found.clip, then=found.then),)
 
     def configure_models(self) -> None:
         """Set ``self.model``."""

@@ -29,7 +29,8 @@ class ClassificationTask(BaseTask):
         weights: None for random ones, True for ImageNet's, a member of a weights enum or its full
             name, a path or URL. Published ones are fitted to `bands`, and their normalisation is
             taken where `mean` and `std` are left out.
-        in_channels: Bands of the image.
+        in_channels: Bands of the image; if left out, as many as `bands`, else as the published
+            weights have, else 3.
         task: ``"multiclass"``, ``"binary"`` (one logit) or ``"multilabel"``.
         num_classes: Classes of ``"multiclass"``; taken from `labels` if left out.
         num_labels: Labels of ``"multilabel"``; taken from `labels` if left out.
@@ -53,7 +54,7 @@ class ClassificationTask(BaseTask):
         self,
         model: str | nn.Module = "resnet50",
         weights: Any = None,
-        in_channels: int = 3,
+        in_channels: int | None = None,
         task: Literal["binary", "multiclass", "multilabel"] = "multiclass",
         num_classes: int | None = None,
         num_labels: int | None = None,
@@ -81,10 +82,7 @@ class ClassificationTask(BaseTask):
     def configure_models(self) -> None:
         """Build the network."""
         h = self.hparams
-        self.model = classifier(
-            self.given["model"], self.given["weights"], h["in_channels"], self.outputs, h["bands"]
-        )
-        self.adopt_input(self.model)
+        self.model = classifier(self.given["model"], self.pretrained, self.outputs)
         if h["freeze_backbone"]:
             head = getattr(self.model, "get_classifier", lambda: None)()
             freeze_all_but(self.model, head)
@@ -157,7 +155,7 @@ class MultiLabelClassificationTask(ClassificationTask):
         self,
         model: str | nn.Module = "resnet50",
         weights: Any = None,
-        in_channels: int = 3,
+        in_channels: int | None = None,
         num_labels: int | None = None,
         labels: list[str] | None = None,
         loss: str | dict[str, float] = "bce",

@@ -144,11 +144,11 @@ class Pretrained:
             )  # fmt: skip
 
 
-def load_encoder(encoder: nn.Module, pretrained: Pretrained) -> None:
+def load_encoder(encoder: nn.Module, pretrained: Pretrained, absent: Sequence[str] = ()) -> None:
     """Load an encoder's weights, its first layer fitted to the bands.
 
     Names are found under whatever prefix the file has them; heads are passed over, and nothing
-    else.
+    else. `absent` are patterns of layers that the file need not have: the task's own head.
 
     Raises:
         ConfigError: The weights are of another architecture.
@@ -167,7 +167,7 @@ def load_encoder(encoder: nn.Module, pretrained: Pretrained) -> None:
     try:
         load_weights(
             encoder, weights, fit=None if fit is None or fit.unchanged else fit,
-            stem=_stem(encoder, pretrained.channels), unused=_BESIDE,
+            stem=_stem(encoder, pretrained.channels), unused=_BESIDE, absent=absent,
             prepare=lambda tensors: align_names(tensors, own),
         )  # fmt: skip
     except ConfigError as error:

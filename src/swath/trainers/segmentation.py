@@ -13,7 +13,6 @@ from swath.losses import classification_loss
 from swath.trainers.architectures import pad_to_multiple, segmentation_model
 from swath.trainers.base import BaseTask
 from swath.trainers.metrics import SegmentationMetrics
-from swath.trainers.pretrained import Pretrained
 
 __all__ = ["SemanticSegmentationTask"]
 
@@ -23,12 +22,6 @@ class SemanticSegmentationTask(BaseTask):
 
     The task normalises its input itself (`mean`, `std`, inside `forward`), and carries the bands,
     classes, colours and label codes: a checkpoint of it is all that a map needs.
-
-    Published weights are loaded into the backbone with the first layer fitted to `bands`
-    (`swath.models.fit_bands`), by any names or wavelengths that this takes; what that does to each
-    band is logged. If `mean` and `std` are left out, the task normalises as these weights were
-    trained; if they are given, they are used and the disagreement is logged. The first batch is
-    looked at: pixels that can hardly be in the weights' units are told.
 
     Args:
         model: ``"unet"``, ``"deeplabv3+"``, ``"upernet"``, ``"segformer"``, ``"dpt"`` or ``"fcn"``.
@@ -57,11 +50,6 @@ class SemanticSegmentationTask(BaseTask):
         crs: Where it was trained: a hint for mapping.
         res: Pixel size it was trained at, in units of `crs`: a hint for mapping.
         patch_size: Window it was trained at, in pixels: a hint for mapping.
-        sensor: Whose bands `bands` are, where it is not the published weights' sensor.
-        units: What raw pixels mean, a name of `swath.sensors.UNITS`, where it is not what the
-            published weights expect: they are converted if that is possible, else it is an error.
-        clip: Limits of the values after `mean` and `std`; if left out, the published weights'.
-        then: A second mean and std after `clip`; if left out, the published weights'.
         **options: Of `BaseTask`: ``bands``, ``mean``, ``std``, ``optimizer``, ….
 
     Raises:
@@ -71,7 +59,6 @@ class SemanticSegmentationTask(BaseTask):
     """
 
     shown = ("miou", "accuracy")
-    pretrained: Pretrained
 
     def __init__(
         self,
@@ -99,10 +86,6 @@ class SemanticSegmentationTask(BaseTask):
         crs: str | None = None,
         res: float | list[float] | None = None,
         patch_size: int | None = None,
-        sensor: str | None = None,
-        units: str | None = None,
-        clip: list[float] | None = None,
-        then: list[list[float]] | None = None,
         **options: Any,
     ) -> None:
         names = classes if classes is not None else labels
@@ -110,13 +93,8 @@ class SemanticSegmentationTask(BaseTask):
         count = 2 if task == "binary" else outputs
         names = list(names) if names is not None else [f"class {i}" for i in range(count)]
         _check_lengths(count, classes=names, colors=colors, values=values)
-        fitted = Pretrained.of(weights, options.get("bands"), in_channels, sensor, units)
-        numbers = fitted.normalisation(options.get("mean"), options.get("std"))
-        for name, own in (("clip", clip), ("then", then)):
-            numbers[name] = own if own is not None else numbers[name]
-        self.given |= {"classes": names, "in_channels": fitted.channels, **numbers}
-        object.__setattr__(self, "pretrained", fitted)
-        super().__init__(**options | {"mean": numbers["mean"], "std": numbers["std"]})
+        self.given["classes"] = names
+        super().__init__(**options)
 
     @property
     def outputs(self) -> int:
@@ -159,21 +137,6 @@ class SemanticSegmentationTask(BaseTask):
         image, height, width = pad_to_multiple(image, multiple)
         logits: Tensor = self.model(image)
         return logits[..., :height, :width]
-
-    def normalize(self, image: Tensor) -> Tensor:
-        """As in `BaseTask`, then `clip` and `then`; NaN stays at the mean."""
-        image = (image.float() - self.mean) / self.std
-        if self.hparams["clip"] is not None:
-            image = image.clamp(*self.hparams["clip"])
-        if self.hparams["then"] is not None:
-            mean, std = (image.new_tensor(n).view(-1, 1, 1) for n in self.hparams["then"])
-            image = (image - mean) / std
-        return torch.nan_to_num(image)
-
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Doubt the first batch, if its values can hardly be what the weights expect."""
-        if self.global_step == 0 and batch_idx == 0:
-            self.pretrained.look_at(batch["image"])
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """(B, classes, H, W): softmax; sigmoid for the other tasks, binary as (no, yes)."""
