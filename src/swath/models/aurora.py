@@ -6,13 +6,14 @@ Source: Bodnar et al. 2025, https://arxiv.org/abs/2405.13063.
 from __future__ import annotations
 
 import importlib
+import pickle
 from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 from torchvision.models import Weights
 
-from swath.errors import DependencyNotFoundError
+from swath.errors import ConfigError, DependencyNotFoundError, UnreadableFileError
 from swath.models.checkpoint import fetch_checkpoint
 from swath.models.factory import Request
 from swath.models.registry import register_model
@@ -106,7 +107,8 @@ def aurora_swin_unet(
 
     Raises:
         DependencyNotFoundError: The package is not installed (``pip install 'swath[aurora]'``).
-        ConfigError: There are no such weights.
+        ConfigError: There are no such weights, or they do not fit the arguments.
+        UnreadableFileError: The file is damaged, or holds more than tensors.
         DownloadError: The file cannot be downloaded: the text says where to put it.
 
     Source: https://arxiv.org/abs/2405.13063.
@@ -126,7 +128,19 @@ def aurora_swin_unet(
     if member is not None:
         # the package brings older files to the present names itself
         path = fetch_checkpoint(member.url, sha256=member.meta.get("sha256"))
-        model.load_checkpoint_local(str(path))  # type: ignore[operator]
+        try:
+            model.load_checkpoint_local(str(path))  # type: ignore[operator]
+        except (pickle.UnpicklingError, EOFError) as error:
+            raise UnreadableFileError(
+                f"{path} ({path.stat().st_size} bytes) is not a readable file of weights: it is "
+                "cut short (move it away, and it is downloaded again) or holds more than tensors, "
+                f"which is never run here ({str(error)[:200]})"
+            ) from error
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{path} does not fit {type(model).__name__} with the arguments {kwargs}: leave "
+                f"out those that change its size ({str(error)[:400]})"
+            ) from error
     plain = Request(None, None, (), None).finish(model)
     object.__setattr__(plain, "weights", member)
     return plain

@@ -66,8 +66,8 @@ class RCF(nn.Module):
         features: Length of the output, an even number.
         kernel_size: Side of the filters in pixels.
         bias: Added after the convolution.
-        seed: Of the filters: the same number gives the same ones, as in TorchGeo. None takes
-            PyTorch's global generator.
+        seed: Of the filters: the same number gives the same ones as in TorchGeo (but for 0,
+            which is a seed like any other here). None takes PyTorch's global generator.
         mode: ``"gaussian"``: filters of standard normal numbers; ``"empirical"``: whitened
             patches of the images in `dataset` (`whiten_patches`).
         dataset: Samples ``dict(image=(C, H, W))``, where `mode` is ``"empirical"``.

@@ -48,21 +48,29 @@ class SeriesPreset(nn.Module):
         self.mean, self.std, self.bands = tuple(mean), tuple(std), tuple(bands)
 
     def forward(self, x: Any) -> Any:
-        """A tensor (..., T, C), or a sample whose ``image`` is one, normalised.
+        """Series (T, C) or (B, T, C), or images (..., C, H, W), or a sample whose ``image`` is one.
+
+        Three axes are read as series, and as one image where the last axis does not fit. Images
+        stay images: `pixel_series` makes series of them.
 
         Raises:
             BandError: Another number of channels.
         """
         if isinstance(x, dict):
             return {**x, "image": self(x["image"])}
-        if x.ndim < 2 or x.shape[-1] != len(self.mean):
+        count = len(self.mean)
+        found = tuple(x.shape)
+        series = x.ndim in (2, 3) and found[-1] == count
+        if not series and (x.ndim < 3 or found[-3] != count):
             raise BandError(
-                f"the series has the shape {tuple(x.shape)}: expected (..., T, C) with "
-                f"C = {len(self.mean)} ({', '.join(self.bands)}); pixel_series() makes them from "
-                "images"
+                f"the series has the shape {found}: expected (B, T, C) or images (..., C, H, W) "
+                f"with C = {count} ({', '.join(self.bands)})"
             )
         x = x if x.is_floating_point() else x.float()
-        return (x - x.new_tensor(self.mean)) / x.new_tensor(self.std)
+        mean, std = x.new_tensor(self.mean), x.new_tensor(self.std)
+        if not series:
+            mean, std = mean.view(-1, 1, 1), std.view(-1, 1, 1)
+        return (x - mean) / std
 
     def extra_repr(self) -> str:
         """What it does, for print."""
