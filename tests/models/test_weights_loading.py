@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import torchvision
 from torch import Tensor, nn
 
 from swath.errors import ChecksumError, ConfigError, FileMissingError, UnreadableFileError
@@ -66,6 +67,21 @@ def test_tensors_by_name_from_a_file_and_from_a_url(
     bad = loopback.put("/deep/model-0123456789abcdef.pth", path.read_bytes())
     with pytest.raises(ChecksumError, match="0123456789abcdef"):
         load_weights(model, bad)
+
+
+def test_torchvisions_members_are_checked_too(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWATH_HOME", str(tmp_path))
+    member = torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+    model = torchvision.models.resnet18()
+    path = tmp_path / "checkpoints" / member.url.rsplit("/", 1)[-1]
+    path.parent.mkdir()
+    torch.save(model.state_dict(), path)
+    with pytest.raises(ChecksumError, match="f37072fd"):
+        load_weights(model, member)
+    monkeypatch.setattr(checkpoint, "_digest", lambda *args: "f37072fd" + 56 * "0")
+    load_weights(torchvision.models.resnet18(), member)
 
 
 def test_shells_and_prefixes(model: Net) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
+from torchvision.models import WeightsEnum as TorchvisionWeightsEnum
 
 from swath.errors import ConfigError
 from swath.models.adapt import BandFit, adapt_kernel
@@ -64,8 +65,8 @@ def load_weights(
     Args:
         model: Anything whose parameters hold numbers (not on the meta device).
         weights: A member of a weights enum or its full name
-            (``"ResNet18_Weights.SENTINEL2_ALL_MOCO"``), the path of a file, the URL of one, or
-            tensors by name.
+            (``"ResNet18_Weights.SENTINEL2_ALL_MOCO"``), a member of torchvision's, the path of a
+            file, the URL of one, or tensors by name.
         fit: How the checkpoint's bands become the model's (see `swath.models.adapt`).
         stem: Name in the model of the first layer's kernel, which `fit` changes; None for models
             without one, whose bands are told apart by wavelength.
@@ -141,6 +142,8 @@ def _tensors(weights: Any, progress: bool) -> tuple[str, dict[str, Tensor]]:
             weights = get_weight(weights)
     if isinstance(weights, WeightsEnum):
         source, found = repr(weights), dict(weights.get_state_dict(progress=progress))
+    elif isinstance(weights, TorchvisionWeightsEnum):
+        source, found = repr(weights), fetch_state_dict(weights.url, progress=progress)
     elif isinstance(weights, Mapping):
         source, found = "the state dict", dict(weights)
         wrong = {k: v for k, v in found.items() if not isinstance(v, Tensor)}
