@@ -22,8 +22,9 @@ def known_bands(bands: Sequence[str | float], sensor: str | None = None) -> tupl
     Args:
         bands: In the order of the channels: names of `sensor`; ``"sensor:band"``; centre
             wavelengths in micrometres (in nanometres above 100); or, without a sensor, names that
-            only one sensor spells so (``"B04"`` is Sentinel-2's, ``"VV"`` Sentinel-1's), or that
-            together fit only one design (``"B2", "B3", "B4", "B11"``: Landsat 8 and 9).
+            only one sensor has, letter by letter (``"B04"`` is Sentinel-2's, ``"VV"``
+            Sentinel-1's), or that others beside them leave no doubt of (``"B2", "B3", "B10"``:
+            Landsat 8 and 9).
         sensor: Whose names they are.
 
     Raises:
@@ -46,12 +47,16 @@ def known_bands(bands: Sequence[str | float], sensor: str | None = None) -> tupl
 
 def _guess(names: Sequence[str]) -> list[Band]:
     """Bands by names alone, if there is no doubt."""
-    spelt = {n: {s.name: b for s in SENSORS.values() for b in s.bands if b.name == n}
-             for n in names}  # fmt: skip
+    spelt = {n: _spelt(n) for n in names}
     doubtful = [n for n, by_sensor in spelt.items() if not _alike(by_sensor.values())]
-    common = [s for s in SENSORS if all(s in spelt[n] for n in doubtful)]
+    certain = {s for n, by_sensor in spelt.items() if n not in doubtful for s in by_sensor}
+    common = {s for s in SENSORS if all(s in spelt[n] for n in doubtful)}
     for name in doubtful:
-        spelt[name] = {s: b for s, b in spelt[name].items() if s in common} or spelt[name]
+        for allowed in (certain, common):
+            left = {s: b for s, b in spelt[name].items() if s in allowed}
+            if _alike(left.values()):
+                spelt[name] = left
+                break
     for name, by_sensor in spelt.items():
         if not by_sensor:
             anybody = [s.name for s in SENSORS.values() if _has(s, name)]
@@ -66,6 +71,16 @@ def _guess(names: Sequence[str]) -> list[Band]:
                 f"with sensor=… or write '{next(iter(by_sensor))}:{name}'"
             )
     return [next(iter(spelt[n].values())) for n in names]
+
+
+def _spelt(name: str) -> dict[str, Band]:
+    """Bands that are called so to the letter, or in common ("red" is everybody's), by sensor."""
+    found: dict[str, Band] = {}
+    for sensor in SENSORS.values():
+        for band in sensor.bands:
+            if band.name == name or (band.common_name == name and sensor.name not in found):
+                found[sensor.name] = band
+    return found
 
 
 def _alike(bands: Iterable[Band]) -> bool:
