@@ -24,10 +24,14 @@ sys.path.insert(0, str(HERE.parent / "tests" / "models"))
 PEER = """
 import sys, torch, importlib
 job = torch.load(sys.argv[1], weights_only=False)
-build = importlib.import_module(job["module"])
-for part in job["name"].split("."):
-    build = getattr(build, part)
-model = build(**job["arguments"])
+def find(name):
+    found = importlib.import_module(job["module"])
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+# "@Name" stands for what the peer calls so
+arguments = {k: find(v[1:]) if str(v).startswith("@") else v for k, v in job["arguments"].items()}
+model = find(job["name"])(**arguments)
 model.load_state_dict(job["state"])
 model.eval()
 with torch.no_grad():
@@ -39,7 +43,8 @@ def peer_output(
     python: str, name: str, arguments: dict[str, Any], state: Any, inputs: Any,
     module: str = "torchgeo.models",
 ) -> Any:  # fmt: skip
-    """What the peer's model `name` makes of `inputs` with our parameters."""
+    """What the peer's model `name`, or ``module:name``, makes of `inputs` with our parameters."""
+    module, _, name = name.rpartition(":") if ":" in name else (module, "", name)
     with tempfile.TemporaryDirectory() as folder:
         job, result = f"{folder}/job.pt", f"{folder}/result.pt"
         torch.save(

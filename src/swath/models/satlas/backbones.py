@@ -253,7 +253,7 @@ def build_backbone(
     A module is taken as it is, if it says what maps it makes.
     """
     if isinstance(backbone, nn.Module):
-        if not hasattr(backbone, "out_channels"):
+        if not isinstance(getattr(backbone, "out_channels", None), Sequence):
             raise ConfigError(
                 f"the backbone {type(backbone).__name__} has no out_channels: expected a list of "
                 "[stride, channels], one a feature map, as SwinBackbone has"

@@ -8,7 +8,7 @@ the model card on Hugging Face, where the files lie, says Apache-2.0. The files'
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from torchvision.models import Weights as Member
 
@@ -19,7 +19,7 @@ from swath.models.weights import WeightsEnum, weight
 __all__ = ["MODELS", "SatlasPretrain_weights", "Satlas_Weights"]
 
 FILES = "https://huggingface.co/allenai/satlas-pretrain/resolve/main/"
-#: https://github.com/allenai/satlas/blob/main/Normalization.md
+#: Of what pixels are and how they are scaled.
 SOURCE = "https://github.com/allenai/satlas/blob/main/Normalization.md"
 
 TCI = ("B04", "B03", "B02")
@@ -28,42 +28,55 @@ SENTINEL1 = ("VH", "VV")
 LANDSAT = tuple(f"B{i}" for i in range(1, 12))
 AERIAL = ("R", "G", "B")
 
-#: Sensor, bands, what the pixels are, how they become 0 to 1, and that as a transform.
-FAMILIES: dict[str, tuple[str, tuple[str, ...], str, str, Preset]] = {
-    "S2_RGB": (
-        "sentinel2", TCI, "the 8-bit true-colour image (TCI)", "x/255",
+
+class Family(NamedTuple):
+    """What one kind of imagery was to the models."""
+
+    sensor: str
+    bands: tuple[str, ...]
+    units: str
+    pixels: str
+    scale: str
+    preset: Preset
+
+
+FAMILIES: dict[str, Family] = {
+    "S2_RGB": Family(
+        "sentinel2", TCI, "s2_tci", "the 8-bit true-colour image (TCI)", "x/255",
         Preset(0, 255, clip=(0, 1), bands=TCI),
     ),
-    "S2_MS": (
-        "sentinel2", SENTINEL2, "the first three bands from the 8-bit true-colour image (TCI), the "
-        "others the product's digital numbers", "TCI: x/255; others: clip(x/8160, 0, 1)",
+    "S2_MS": Family(
+        "sentinel2", SENTINEL2, "s2_tci_dn", "the first three bands from the 8-bit true-colour "
+        "image (TCI), the others the product's digital numbers",
+        "TCI: x/255; others: clip(x/8160, 0, 1)",
         Preset(0, [255.0] * 3 + [8160.0] * 6, clip=(0, 1), bands=SENTINEL2),
     ),
-    "S1": (
-        "sentinel1", SENTINEL1, "digital numbers of Level-1 GRD IW products, 10 m",
+    "S1": Family(
+        "sentinel1", SENTINEL1, "s1_dn", "digital numbers of Level-1 GRD IW products, 10 m",
         "clip(x/255, 0, 1)", Preset(0, 255, clip=(0, 1), bands=SENTINEL1),
     ),
-    "LANDSAT": (
-        "landsat8", LANDSAT, "digital numbers of Level-1 products of Landsat 8 and 9, all bands on "
-        "one grid", "clip((x-4000)/16320, 0, 1)",
+    "LANDSAT": Family(
+        "landsat8", LANDSAT, "landsat_l1_dn", "digital numbers of Level-1 products of Landsat 8 "
+        "and 9, all bands on one grid", "clip((x-4000)/16320, 0, 1)",
         Preset(4000, 16320, clip=(0, 1), bands=LANDSAT),
     ),
-    "AERIAL": (
-        "aerial", AERIAL, "8-bit aerial imagery of 0.5 to 2 m", "x/255",
+    "AERIAL": Family(
+        "aerial", AERIAL, "uint8", "8-bit aerial imagery of 0.5 to 2 m", "x/255",
         Preset(0, 255, clip=(0, 1), bands=AERIAL),
     ),
 }  # fmt: skip
 
 
 def _row(file: str, backbone: Backbone, family: str, multi_image: bool) -> Member:
-    sensor, bands, pixels, scale, preset = FAMILIES[family]
+    known = FAMILIES[family]
     model = {"SWINB": "swin_v2_b", "SWINT": "swin_v2_t"}.get(backbone.name, backbone.name.lower())
     return weight(
-        f"{FILES}{file}.pth", preset, model=model, dataset="SatlasPretrain", sensor=sensor,
-        bands=bands, publication="https://arxiv.org/abs/2211.15660",
+        f"{FILES}{file}.pth", known.preset, model=model, dataset="SatlasPretrain",
+        sensor=known.sensor, bands=known.bands, units=known.units,
+        publication="https://arxiv.org/abs/2211.15660",
         repo="https://github.com/allenai/satlaspretrain_models", license="ODC-By-1.0",
-        backbone=backbone.name, family=family, multi_image=multi_image, input=pixels, scale=scale,
-        scale_source=SOURCE,
+        backbone=backbone.name, family=family, multi_image=multi_image, input=known.pixels,
+        scale=known.scale, scale_source=SOURCE,
     )  # fmt: skip
 
 

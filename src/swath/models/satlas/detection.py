@@ -41,6 +41,8 @@ class FRCNNHead(nn.Module):
         box_score_thresh: Boxes below it are left out.
         box_nms_thresh: Overlap (IoU) of boxes of one class, of which the lesser is left out.
         box_detections_per_img: At most.
+        box_batch_size_per_image: Proposals that the loss is made of.
+        mask_layers: Channels of the convolutions of a mask's head.
 
     Raises:
         ConfigError: Another task, or maps of several widths.
@@ -57,6 +59,8 @@ class FRCNNHead(nn.Module):
         box_score_thresh: float = 0.05,
         box_nms_thresh: float = 0.5,
         box_detections_per_img: int = 100,
+        box_batch_size_per_image: int = 512,
+        mask_layers: Sequence[int] = (256, 256, 256, 256),
     ) -> None:
         super().__init__()
         self.task = Head.of(task)
@@ -90,13 +94,15 @@ class FRCNNHead(nn.Module):
         if self.task is Head.INSTANCE:
             masks = {
                 "mask_roi_pool": _pool(self.use_layers, scales, 14),
-                "mask_head": mask_rcnn.MaskRCNNHeads(width, (256, 256, 256, 256), 1),
-                "mask_predictor": mask_rcnn.MaskRCNNPredictor(256, 256, num_categories),
+                "mask_head": mask_rcnn.MaskRCNNHeads(width, mask_layers, 1),
+                "mask_predictor": mask_rcnn.MaskRCNNPredictor(
+                    mask_layers[-1], mask_layers[-1], num_categories
+                ),
             }
         self.roi_heads = roi_heads.RoIHeads(
             _pool(self.use_layers, scales, 7), faster_rcnn.TwoMLPHead(width * 7 * 7, 1024),
             faster_rcnn.FastRCNNPredictor(1024, num_categories),
-            fg_iou_thresh=0.5, bg_iou_thresh=0.5, batch_size_per_image=512,
+            fg_iou_thresh=0.5, bg_iou_thresh=0.5, batch_size_per_image=box_batch_size_per_image,
             positive_fraction=0.25, bbox_reg_weights=None, score_thresh=box_score_thresh,
             nms_thresh=box_nms_thresh, detections_per_img=box_detections_per_img, **masks,
         )  # fmt: skip

@@ -199,7 +199,7 @@ def satlas_transform(
         raise ConfigError("weights is None: expected a member of Satlas_Weights or its name")
     family = member.meta["family"]
     if source is None:
-        return FAMILIES[family][4]
+        return FAMILIES[family].preset
     if family.startswith("S2"):
         return SentinelReflectance(member.bands, source, quantification, offset)
     ways = {

@@ -10,13 +10,10 @@ from torch import Tensor, nn
 
 from swath.errors import ConfigError
 from swath.models.adapt import BandFit
-from swath.models.checkpoint import read_state_dict
 from swath.models.loading import load_weights
-from swath.models.registry import resolve_weights
 from swath.models.satlas.catalogue import Satlas_Weights
-from swath.models.weights import WeightsEnum
 
-__all__ = ["load_satlas"]
+__all__ = ["load_satlas", "match_names"]
 
 log = logging.getLogger(__name__)
 Net = TypeVar("Net", bound=nn.Module)
@@ -38,7 +35,7 @@ def load_satlas(
 
     Args:
         model: A `swath.models.satlas.Model`.
-        weights: A member of a weights enum, the path of a file, or tensors by name.
+        weights: A member of `Satlas_Weights` or its name, or whatever `load_weights` takes.
         fit: How the file's bands become the model's.
         stem: Name in the model of the first layer's kernel; found if left out.
 
@@ -46,52 +43,52 @@ def load_satlas(
         ConfigError: Tensors of the model are missing in the file or have another shape.
     """
     if isinstance(weights, str) and weights in Satlas_Weights.__members__:
-        weights = resolve_weights(Satlas_Weights, weights)
-    source, tensors = _read(weights)
+        weights = Satlas_Weights.__members__[weights]
     own = {k: tuple(v.shape) for k, v in model.state_dict().items()}
-    names, trunk = _assign(tensors, own)
+    trunk = _shared([k for k in own if k.startswith("backbone.")])
+    names: dict[str, str] = {}
+    left: list[str] = []
+
+    def place(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        names.update(match_names(tensors, own))
+        for mine in [k for k in names if k.startswith(tuple(trunk + c for c in CLASSIFIERS))]:
+            if tuple(tensors[names[mine]].shape) != own[mine]:
+                del names[mine]
+        used = set(names.values())
+        left.extend(k for k in tensors if k not in used)
+        return {mine: tensors[theirs] for mine, theirs in names.items()}
+
     stem = stem or next((trunk + s for s in STEMS if trunk + s in own), None)
-    renamed = {
-        mine: tensors[theirs]
-        for mine, theirs in names.items()
-        if not _is_classifier(mine, trunk) or tuple(tensors[theirs].shape) == own[mine]
-    }
     absent = (r"^head\.", *(rf"^{trunk}{c}" for c in CLASSIFIERS))
     try:
-        load_weights(model, renamed, fit=fit, stem=stem, absent=absent)
+        load_weights(model, weights, fit=fit, stem=stem, absent=absent, prepare=place)
     except ConfigError as error:
-        text = str(error).replace("the state dict", source, 1)
-        lacks = all("fpn" not in k for k in names) and any(k.startswith("fpn.") for k in own)
-        hint = " It has no feature pyramid: build the model with fpn=False." if lacks else ""
-        raise ConfigError(text + hint) from error
-    _tell(source, [k for k in tensors if k not in set(names.values())])
+        lacks = names and any(k.startswith("fpn.") and k not in names for k in own)
+        if not lacks:
+            raise
+        hint = "The file has no such feature pyramid: build the model with fpn=False."
+        raise ConfigError(f"{error} {hint}") from error
+    _tell("the state dict" if isinstance(weights, Mapping) else str(weights), left)
     return model
 
 
-def _read(weights: Any) -> tuple[str, dict[str, Tensor]]:
-    if isinstance(weights, WeightsEnum):
-        return repr(weights), dict(weights.get_state_dict(progress=True))
-    if isinstance(weights, Mapping):
-        return "the state dict", dict(weights)
-    return str(weights), read_state_dict(weights)
-
-
-def _assign(
+def match_names(
     tensors: Mapping[str, Tensor], own: Mapping[str, tuple[int, ...]]
-) -> tuple[dict[str, str], str]:
-    """Name in the file of each name in the model, and what stands before the trunk's in it."""
+) -> dict[str, str]:
+    """Name in the file of each name in the model that the file has.
+
+    Args:
+        tensors: By name, as in the file.
+        own: Shapes by name, of the model.
+    """
     names: dict[str, str] = {}
-    trunk = ""
     for part in ("backbone", "fpn", "upsample"):
         before = _shared([k for k in own if k.startswith(f"{part}.")])
         inner = {k.removeprefix(before): s for k, s in own.items() if k.startswith(f"{part}.")}
-        if part == "backbone":
-            trunk = before
         theirs = _find(tensors, inner, part)
         if theirs is not None:
             names |= {before + k: theirs + k for k in inner if theirs + k in tensors}
-    names |= {k: k for k in own if k.startswith("head.") and k in tensors}
-    return names, trunk
+    return names | {k: k for k in own if k.startswith("head.") and k in tensors}
 
 
 def _shared(names: list[str]) -> str:
@@ -121,10 +118,6 @@ def _find(
             judged = (len(named), alike, not in_head, -len(before), before)
             best = judged if best is None else max(best, judged)
     return best[4] if best is not None and best[0] * 2 > len(inner) else None
-
-
-def _is_classifier(name: str, trunk: str) -> bool:
-    return name.startswith(tuple(trunk + c for c in CLASSIFIERS))
 
 
 def _tell(source: str, left: list[str]) -> None:

@@ -94,9 +94,7 @@ class Weights:
         """
         member = resolve_weights(Satlas_Weights, model_identifier)
         if member is None:
-            raise ConfigError(
-                f"model_identifier is {model_identifier!r}: expected a name of MODELS"
-            )
+            raise ConfigError("model_identifier is missing: expected a name of MODELS")
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
         model = satlaspretrain(
