@@ -15,6 +15,7 @@ import sys
 import tarfile
 import textwrap
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,16 @@ def test_a_lightning_checkpoint_with_settings_of_all_kinds(tmp_path: pathlib.Pat
     found = read_state_dict(tmp_path / "a.ckpt")
     assert found["net.weight"].tolist() == task.net.weight.tolist()
     assert set(found) == {"net.weight", "net.bias"}
+
+
+def test_threads_do_not_disturb_each_other(tmp_path: pathlib.Path) -> None:
+    """PyTorch's list of accepted names is the whole process's."""
+    torch.save({"model": TENSORS, "args": argparse.Namespace(a=1)}, tmp_path / "a.pth")
+    before = set(torch.serialization.get_safe_globals())
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(read_state_dict, [tmp_path / "a.pth"] * 100):
+            same(found)
+    assert set(torch.serialization.get_safe_globals()) == before
 
 
 OMEGACONF = """
