@@ -131,7 +131,7 @@ def test_every_kind_steps(task: str, loss: str, mask: tuple[int, ...]) -> None:
     module = tiny(task=task, loss=loss, classes=names, colors=None, values=None, num_labels=3)
     batch = {"image": torch.rand(2, 2, 8, 8), "mask": torch.randint(0, 2, mask)}
     module.training_step(batch, 0).backward()
-    chances = module.predict_step(batch, 0)
+    chances = module.predict_step(batch, 0)["probabilities"]
     assert chances.shape == (2, len(names), 8, 8)
     if task != "multilabel":
         assert torch.allclose(chances.sum(1), torch.ones(2, 8, 8))
@@ -160,7 +160,7 @@ def test_errors_name_the_value(tmp_path) -> None:
         SemanticSegmentationTask(model="fcn")
     with pytest.raises(ConfigError, match="model is 'nonsense'"):
         tiny(model="nonsense")
-    with pytest.raises(ConfigError, match="backbone 'resnet17'"):
+    with pytest.raises(ConfigError, match="there is no model .resnet17.: did you mean resnet18"):
         tiny(model="unet", backbone="resnet17")
     with pytest.raises(FileMissingError, match=r"no\.ckpt does not exist"):
         load_task(tmp_path / "no.ckpt")
@@ -170,3 +170,16 @@ def test_errors_name_the_value(tmp_path) -> None:
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     with pytest.raises(ConfigError, match="no task of Swath"):
         load_task(tmp_path / "other.ckpt")
+
+
+@pytest.mark.parametrize("backbone", ["vit_small_patch16_224", "swin_v2_t", "convnext_atto"])
+@pytest.mark.parametrize("model", ["unet", "upernet", "deeplabv3+"])
+def test_any_backbone_under_any_decoder(model: str, backbone: str) -> None:
+    task = SemanticSegmentationTask(model, backbone, in_channels=4, num_classes=3).eval()
+    with torch.no_grad():
+        assert task(torch.rand(1, 4, 64, 71)).shape == (1, 3, 64, 71)
+
+
+def test_a_module_of_one_s_own() -> None:
+    task = SemanticSegmentationTask(torch.nn.Conv2d(2, 3, 1), in_channels=2, num_classes=3)
+    assert task(torch.rand(1, 2, 9, 7)).shape == (1, 3, 9, 7)

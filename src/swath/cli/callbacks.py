@@ -116,7 +116,7 @@ class PatchWriter(BasePredictionWriter):
 
         crs = trainer.datamodule.predict_dataset.crs  # type: ignore[attr-defined]
         os.makedirs(self.folder, exist_ok=True)
-        for i, chances in enumerate(prediction.float().cpu().numpy()):
+        for i, chances in enumerate(prediction["probabilities"].float().cpu().numpy()):
             a, b, c, d, e, f = batch["transform"][i].flatten()[:6].tolist()
             grid = Grid(crs, Affine(a, b, c, d, e, f), chances.shape[2], chances.shape[1])
             name = f"{trainer.global_rank}_{batch_idx:06d}_{i:03d}.tif"

@@ -3,10 +3,13 @@
 from swath.trainers.base import BaseTask
 from swath.trainers.checkpoint import load_task
 from swath.trainers.classification import ClassificationTask, MultiLabelClassificationTask
+from swath.trainers.regression import PixelwiseRegressionTask, RegressionTask
 from swath.trainers.segmentation import SemanticSegmentationTask
 
 #: The field's newer names of the same tasks.
 Classification = ClassificationTask
+PixelwiseRegression = PixelwiseRegressionTask
+Regression = RegressionTask
 SemanticSegmentation = SemanticSegmentationTask
 
 __all__ = [
@@ -14,6 +17,10 @@ __all__ = [
     "Classification",
     "ClassificationTask",
     "MultiLabelClassificationTask",
+    "PixelwiseRegression",
+    "PixelwiseRegressionTask",
+    "Regression",
+    "RegressionTask",
     "SemanticSegmentation",
     "SemanticSegmentationTask",
     "load_task",

@@ -8,6 +8,10 @@ from torch import Tensor, nn
 
 from swath.errors import ConfigError
 from swath.models import FCN
+from swath.models import segmentation_model as decoder_on_backbone
+from swath.models.segmentation import DECODERS
+from swath.models.weights import nearest
+from swath.trainers.backbones import backbone_model
 from swath.trainers.pretrained import Pretrained, load_encoder
 
 __all__ = ["MODELS", "segmentation_model"]
@@ -34,8 +38,9 @@ def segmentation_model(
     """Build a network.
 
     Args:
-        name: One of `MODELS`, or ``"fcn"``, which has no backbone.
-        backbone: An encoder of segmentation-models-pytorch (``"resnet18"``, ``"tu-…"`` for timm).
+        name: One of `MODELS` or of `swath.models.DECODERS`; or ``"fcn"``, which has no backbone.
+        backbone: An encoder of segmentation-models-pytorch (``"resnet18"``, ``"tu-…"`` for timm),
+            a backbone of `swath.models` (``"vit_small_patch16_224"``, ``"swin_v2_b"``) or of timm.
         classes: Channels that come out.
         pretrained: Weights of the encoder, and the image's channels.
         num_filters: Width of ``"fcn"``.
@@ -49,8 +54,30 @@ def segmentation_model(
         if pretrained.weights is not None:
             raise ConfigError(f"fcn has no backbone: weights {pretrained.name!r} have no place")
         return FCN(pretrained.channels, classes, num_filters)
-    if name not in MODELS:
-        raise ConfigError(f"model is {name!r}; the models are {', '.join(MODELS)}, fcn")
+    if name not in MODELS and name not in DECODERS:
+        known = sorted({*MODELS, *DECODERS, "fcn"})
+        raise ConfigError(f"model is {name!r}: {nearest(name, known)}")
+    import segmentation_models_pytorch as smp
+
+    packaged = backbone in smp.encoders.get_encoder_names() or backbone.startswith("tu-")
+    if name in MODELS and packaged:
+        model: Any = _packaged(name, backbone, classes, pretrained)
+    else:
+        if name not in DECODERS:
+            raise ConfigError(
+                f"{name} takes encoders of segmentation-models-pytorch, and {backbone!r} is none: "
+                f"use one of {', '.join(DECODERS)}"
+            )
+        trunk = backbone_model(backbone, pretrained)
+        model = decoder_on_backbone(trunk, name, classes)
+    for part, frozen in (("encoder", freeze_backbone), ("decoder", freeze_decoder)):
+        if frozen:
+            getattr(model, part).requires_grad_(False)
+    built: nn.Module = model
+    return built
+
+
+def _packaged(name: str, backbone: str, classes: int, pretrained: Pretrained) -> Any:
     import segmentation_models_pytorch as smp
 
     try:
@@ -64,11 +91,7 @@ def segmentation_model(
         raise ConfigError(f"cannot build {name} on the backbone {backbone!r}: {error}") from error
     if pretrained.weights is not None and pretrained.weights is not True:
         load_encoder(model.encoder, pretrained)
-    for part, frozen in (("encoder", freeze_backbone), ("decoder", freeze_decoder)):
-        if frozen:
-            getattr(model, part).requires_grad_(False)
-    built: nn.Module = model
-    return built
+    return model
 
 
 def pad_to_multiple(image: Tensor, multiple: int = 32) -> tuple[Tensor, int, int]:

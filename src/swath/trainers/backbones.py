@@ -7,10 +7,11 @@ from torch import nn
 
 from swath.errors import ConfigError
 from swath.models import get_model, list_models
-from swath.models.registry import model_entry, nearest
+from swath.models.registry import model_entry
+from swath.models.weights import nearest
 from swath.trainers.pretrained import Pretrained, load_encoder
 
-__all__ = ["classifier", "freeze_all_but"]
+__all__ = ["backbone_model", "classifier", "freeze_all_but"]
 
 
 def classifier(model: str | nn.Module, pretrained: Pretrained, outputs: int) -> nn.Module:
@@ -33,6 +34,22 @@ def classifier(model: str | nn.Module, pretrained: Pretrained, outputs: int) -> 
             )
         return model
     network = _build(model, pretrained, outputs)
+    if pretrained.weights not in (None, True):
+        load_encoder(network, pretrained, absent=_heads(network))
+    return network
+
+
+def backbone_model(name: str, pretrained: Pretrained) -> nn.Module:
+    """A backbone without a head, for decoders and detectors.
+
+    Args:
+        name: A backbone of `swath.models` or of timm.
+        pretrained: Weights, and the image's channels.
+
+    Raises:
+        ConfigError: No such backbone; or weights of another one.
+    """
+    network = _build(name, pretrained, 0)
     if pretrained.weights not in (None, True):
         load_encoder(network, pretrained, absent=_heads(network))
     return network

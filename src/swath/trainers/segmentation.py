@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from swath.errors import ConfigError
 from swath.losses import classification_loss
@@ -24,8 +24,10 @@ class SemanticSegmentationTask(BaseTask):
     classes, colours and label codes: a checkpoint of it is all that a map needs.
 
     Args:
-        model: ``"unet"``, ``"deeplabv3+"``, ``"upernet"``, ``"segformer"``, ``"dpt"`` or ``"fcn"``.
-        backbone: An encoder of segmentation-models-pytorch, such as ``"resnet18"``.
+        model: ``"unet"``, ``"deeplabv3+"``, ``"upernet"``, ``"segformer"``, ``"dpt"``, ``"fcn"`` or
+            another of `swath.models.DECODERS`; or a module of (B, C, H, W) -> (B, classes, H, W).
+        backbone: An encoder of segmentation-models-pytorch, such as ``"resnet18"``, or any backbone
+            of `swath.models` or timm, such as ``"vit_small_patch16_224"``.
         weights: None for random ones, True for ImageNet's, a path to a state dict, or published
             ones: a member of a weights enum or its full name, such as
             ``"ResNet18_Weights.SENTINEL2_ALL_MOCO"``.
@@ -37,7 +39,7 @@ class SemanticSegmentationTask(BaseTask):
         labels: Another name of `classes`.
         num_filters: Width of ``"fcn"``.
         pos_weight: Weight of the positives in loss ``"bce"``.
-        loss: ``"ce"``, ``"bce"``, ``"jaccard"``, ``"focal"`` or ``"dice"``.
+        loss: A name of `swath.losses.LOSSES`, or several with weights, ``{"ce": 1, "dice": 1}``.
         class_weights: One weight a class, for loss ``"ce"``.
         ignore_index: Truth that counts neither in the loss nor in the scores.
         lr: Learning rate.
@@ -62,7 +64,7 @@ class SemanticSegmentationTask(BaseTask):
 
     def __init__(
         self,
-        model: Literal["unet", "deeplabv3+", "fcn", "upernet", "segformer", "dpt"] = "unet",
+        model: str | nn.Module = "unet",
         backbone: str = "resnet50",
         weights: Any = None,
         in_channels: int | None = None,
@@ -72,7 +74,7 @@ class SemanticSegmentationTask(BaseTask):
         labels: list[str] | None = None,
         num_filters: int = 64,
         pos_weight: Any = None,
-        loss: Literal["ce", "bce", "jaccard", "focal", "dice"] = "ce",
+        loss: str | dict[str, float] = "ce",
         class_weights: Any = None,
         ignore_index: int | None = None,
         lr: float = 1e-3,
@@ -104,9 +106,12 @@ class SemanticSegmentationTask(BaseTask):
 
     def configure_models(self) -> None:
         """Build the network."""
-        h = self.hparams
+        h, model = self.hparams, self.given["model"]
+        if isinstance(model, nn.Module):
+            self.model = model
+            return
         self.model = segmentation_model(
-            h["model"],
+            model,
             h["backbone"],
             self.outputs,
             self.pretrained,
@@ -119,7 +124,7 @@ class SemanticSegmentationTask(BaseTask):
         """Set the criterion."""
         h = self.hparams
         self.criterion = classification_loss(
-            h["loss"], h["task"], h["class_weights"], h["ignore_index"], h["pos_weight"]
+            self.given["loss"], h["task"], h["class_weights"], h["ignore_index"], h["pos_weight"]
         )
 
     def configure_metrics(self) -> None:
@@ -133,7 +138,8 @@ class SemanticSegmentationTask(BaseTask):
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """Logits (B, classes, H, W) of raw pixels (B, C, H, W); any H and W. NaN counts as mean."""
         image = self.normalize(args[0])
-        multiple = 1 if self.hparams["model"] == "fcn" else 32  # the deepest stride of encoders
+        # 32 is the deepest stride of encoders; a module of the user's knows itself
+        multiple = 1 if self.hparams["model"] in ("fcn", None) else 32
         image, height, width = pad_to_multiple(image, multiple)
         logits: Tensor = self.model(image)
         return logits[..., :height, :width]
@@ -145,9 +151,11 @@ class SemanticSegmentationTask(BaseTask):
         yes = logits.sigmoid()
         return torch.cat([1 - yes, yes], 1) if self.hparams["task"] == "binary" else yes
 
-    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> Tensor:
-        """Probabilities (B, classes, H, W)."""
-        return self.probabilities(self(batch["image"]))
+    def predict_step(
+        self, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> Mapping[str, Any]:
+        """``probabilities`` (B, classes, H, W), and where each image lies."""
+        return self.placed(batch, probabilities=self.probabilities(self(batch["image"])))
 
     def step(self, batch: Any, stage: str) -> Tensor:
         """Loss of a batch, logged, and its scores counted."""
