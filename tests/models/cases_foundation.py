@@ -52,6 +52,14 @@ def places(batch: int) -> Tensor:
     return torch.cat([torch.tensor(corners), anywhere])[:batch]
 
 
+def middle_latitudes() -> Tensor:
+    """Places where the peer's harmonics, in single precision, are good to some digits.
+
+    Towards the poles they lose them; there scipy is the oracle (``test_satclip.py``).
+    """
+    return (torch.rand(200, 2) * 2 - 1) * torch.tensor([180.0, 60.0])
+
+
 def series(batch: int, steps: int = 12) -> tuple[Tensor, Tensor, Tensor]:
     """x, dynamic_world, latlons."""
     x = torch.randn(batch, steps, 17)
@@ -164,7 +172,7 @@ SATCLIP_CASE = Case(
     listing="torchgeo_satclip",
     listed=satclip,
     peer=("satclip", {}),
-    peer_inputs=with_seed(lambda: (places(200),)),
+    peer_inputs=with_seed(lambda: (middle_latitudes(),)),
 )
 PRESTO_CASE = Case(
     name="presto",
@@ -225,11 +233,6 @@ CASES = [
         peer_croma("optical", "sar", **_SMALL), with_seed(lambda: croma_inputs(2, 40, 40)[0]),
         CROMA_CASE,
     ),
-    agrees(
-        "croma_patch16", lambda: CROMA(**{**_SMALL, "patch_size": 16, "image_size": 96}),
-        peer_croma("sar", "optical", **{**_SMALL, "patch_size": 16, "image_size": 96}),
-        with_seed(lambda: croma_inputs(2, 96, 96)[0]), CROMA_CASE,
-    ),
     SCALEMAE_CASE,
     Case(
         name="scalemae_res_each",
@@ -255,7 +258,7 @@ CASES = [
         ("SatCLIP", {
             "legendre_polys": 10, "capacity": 64, "embed_dim": 32, "num_hidden_layers": 1
         }),
-        with_seed(lambda: (places(200),)), SATCLIP_CASE,
+        with_seed(lambda: (middle_latitudes(),)), SATCLIP_CASE,
     ),
     PRESTO_CASE,
     Case(

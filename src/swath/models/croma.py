@@ -196,7 +196,8 @@ class CROMA(nn.Module):
         """Tokens after each block as maps, all with the patch's stride.
 
         Args:
-            x_sar: As in `forward`.
+            x_sar: As in `forward`. A model for optical images alone takes them here as well, as
+                every other backbone takes its images in the first place.
             x_optical: As in `forward`.
             indices: Blocks wanted: the last so many, or a list; all if left out.
             norm: Put the encoder's last norm on every map.
@@ -215,6 +216,8 @@ class CROMA(nn.Module):
         modality = modality or self._default()
         self._check_modality(modality)
         needed = MODALITIES if modality == "joint" else (modality,)
+        if self.modalities == ["optical"] and x_optical is None:
+            x_sar, x_optical = None, x_sar
         sar, optical, bias = self._prepare(x_sar, x_optical, needed)
         image = sar if sar is not None else optical
         if image is None:

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from swath.errors import BandError, ConfigError
 from swath.models.factory import Request
+from swath.models.presto_layers import months_of
 from swath.models.presto_parts import (
     BAND_GROUPS,
     MISSING_CLASS,
     Decoder,
     Encoder,
-    months_of,
 )
 from swath.models.registry import register_model
 from swath.models.satclip import check_places
