@@ -11,6 +11,8 @@ import pytest
 import torch
 import torchvision
 
+import swath.models
+from swath.errors import ConfigError
 from swath.models import ResNet18_Weights, ResNet50_Weights, Swin_V2_T_Weights, resnet18
 from swath.models.loading import loads, without_loading
 from swath.models.registry import weights_enums
@@ -97,6 +99,12 @@ def test_nothing_is_loaded_while_counting(monkeypatch: pytest.MonkeyPatch) -> No
     assert ModelSize.of(model) == model_size(ResNet18_Weights.SENTINEL2_ALL_MOCO)
     with pytest.raises(AssertionError, match="asked for"):
         resnet18(weights=ResNet18_Weights.SENTINEL2_ALL_MOCO)
+
+
+def test_other_packages_models_are_not_built() -> None:
+    weights = next(iter(swath.models.Aurora_Weights.__members__.values()))
+    with pytest.raises(ConfigError, match="of the package"):
+        model_size(weights)
 
 
 def test_size_counts_buffers_apart() -> None:

@@ -120,7 +120,7 @@ def _models(entries: Iterable[ModelEntry]) -> Iterator[str]:
 
 def _few(bands: Sequence[str]) -> str:
     if len(bands) <= 4:
-        return " ".join(bands) or "any"
+        return " ".join(bands)
     return f"{bands[0]} … {bands[-1]} ({len(bands)})"
 
 
@@ -222,13 +222,11 @@ def _weight(weights: WeightsEnum) -> Iterator[str]:
 
 
 def _size(weights: WeightsEnum) -> str:
-    from swath.errors import DependencyNotFoundError
-    from swath.models.size import model_size
+    from swath.models.size import entry_of, model_size
 
-    try:
-        size = model_size(weights)
-    except DependencyNotFoundError:
+    if entry_of(weights).extra:  # another package's, which need not be there
         return ""
+    size = model_size(weights)
     return f" ({size.parameters / 1e6:.1f} million parameters, {size.megabytes:,.0f} MB)"
 
 

@@ -73,7 +73,11 @@ def model_size(weights: WeightsEnum) -> ModelSize:
     It is built on the meta device, so nothing is fetched and no memory is filled.
 
     Raises:
-        DependencyNotFoundError: The architecture is another package's, which is not there.
+        ConfigError: No model is registered for `weights`, or it is another package's, whose models
+            cannot be built without memory.
     """
+    entry = entry_of(weights)
+    if entry.extra:
+        raise ConfigError(f"{entry.name} is of the package {entry.extra}: its size is not counted")
     with torch.device("meta"), _NoNumbers(), without_loading():
-        return ModelSize.of(entry_of(weights).build(weights=weights))
+        return ModelSize.of(entry.build(weights=weights))
