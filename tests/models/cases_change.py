@@ -84,7 +84,8 @@ CASES = [
         peer=("FCSiamDiff", _SIAM), peer_inputs=given(2, 2, 3, 60, 64),
     ),
     Case(
-        "fc_siam_conc_vgg", (), functools.partial(siamese, FCSiamConc, encoder="vgg11"), pair,
+        "fc_siam_conc_vgg", (),
+        functools.partial(siamese, FCSiamConc, encoder="mobilenet_v2"), pair,
         size=(32, 32), odd=((33, 47),), channels=(3, 2),
         listed=lambda: FCSiamConc("vgg11", decoder_attention_type="scse", **_SIAM),
         peer=("FCSiamConc",
@@ -110,7 +111,8 @@ CASES = [
         peer_inputs=given(2, 2, 3, 64, 96),
     ),
     Case(
-        "btc", ("BTC",), lambda channels: BTC("swin_tiny", in_channels=channels), pair,
+        "btc", ("BTC",),
+        lambda channels: BTC("swin_tiny", in_channels=channels, decoder_channels=16), pair,
         size=(32, 32), odd=((33, 47), (4, 5)), refused=((3, 3),), channels=(3, 2),
         listing="torchgeo_BTC", listed=lambda: BTC("swin_tiny", classes=2),
         peer=("BTC", {"backbone": "swin_tiny", "classes": 2}), peer_inputs=given(2, 6, 65, 90),

@@ -23,7 +23,6 @@ __all__ = ["BTC"]
 _SWINS: dict[str, Callable[..., Swin]] = {
     "swin_tiny": swin_t, "swin_small": swin_s, "swin_base": swin_b,
 }  # fmt: skip
-_WIDTH = 512
 
 
 @register_model(tasks=("change",))
@@ -43,6 +42,7 @@ class BTC(nn.Module):
         classes: Channels of the output.
         in_channels: Of one date.
         bands: Of one date, in order: the first layer of the pre-trained weights is fitted to them.
+        decoder_channels: Width of the decoder.
 
     Raises:
         ConfigError: There is no such backbone.
@@ -57,6 +57,7 @@ class BTC(nn.Module):
         in_channels: int = 3,
         *,
         bands: Sequence[str | float] | None = None,
+        decoder_channels: int = 512,
     ) -> None:
         super().__init__()
         if backbone not in _SWINS:
@@ -68,11 +69,11 @@ class BTC(nn.Module):
         # that decoder leaves out the two maps at full and half the size, which a Swin has not
         self.decoder = UPerNetDecoder(
             encoder_channels=[0, 0, *self.encoder.channels], encoder_depth=4,
-            decoder_channels=_WIDTH,
+            decoder_channels=decoder_channels,
         )  # fmt: skip
         # and has norms of its own, where the encoder's are already
         self.decoder.feature_norms = nn.ModuleList(nn.Identity() for _ in self.encoder.channels)
-        self.final_layer = SegmentationHead(_WIDTH, classes, kernel_size=1)
+        self.final_layer = SegmentationHead(decoder_channels, classes, kernel_size=1)
         initialize_decoder(self.decoder)
         initialize_head(self.final_layer)
 

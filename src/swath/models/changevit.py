@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import timm
@@ -90,7 +91,8 @@ class ChangeViT(nn.Module):
         grid = (size[0] // self._patch[0], size[1] // self._patch[1])
         tokens = self.encoder.forward_features(x.flatten(0, 1))
         tokens = tokens[:, self.encoder.num_prefix_tokens :].unflatten(0, (batch, 2))
-        details = self.detail_capture(x.flatten(1, 2), grid)
+        # as many details as patches, on a square grid whatever the image's shape is
+        details = self.detail_capture(x.flatten(1, 2), math.isqrt(grid[0] * grid[1]))
         dates = [
             self.feature_injector(tokens[:, t], details).transpose(1, 2).unflatten(2, grid)
             for t in range(2)
@@ -114,13 +116,13 @@ class _DetailCapture(nn.Module):
         for i, (width, out) in enumerate(zip(info.channels(), _DETAILS, strict=True), start=1):
             setattr(self, f"proj{i}", nn.Conv2d(width, out, 1))
 
-    def forward(self, x: Tensor, grid: tuple[int, int]) -> list[Tensor]:
-        """(B, 2 · C, H, W) to tokens (B, h · w, D), the means within each patch, a scale each."""
+    def forward(self, x: Tensor, side: int) -> list[Tensor]:
+        """(B, 2 · C, H, W) to tokens (B, side², D) of each scale, means over a square grid."""
         maps = self.backbone(x)
         tokens = []
         for i, level in enumerate(maps, start=1):
             projected = self.get_submodule(f"proj{i}")(level)
-            tokens.append(F.adaptive_avg_pool2d(projected, grid).flatten(2).transpose(1, 2))
+            tokens.append(F.adaptive_avg_pool2d(projected, side).flatten(2).transpose(1, 2))
         return tokens
 
 
