@@ -61,7 +61,7 @@ FAMILIES: dict[str, Family] = {
         Preset(4000, 16320, clip=(0, 1), bands=LANDSAT),
     ),
     "AERIAL": Family(
-        "aerial", AERIAL, "uint8", "8-bit aerial imagery of 0.5 to 2 m", "x/255",
+        "naip", AERIAL, "uint8", "8-bit aerial imagery of 0.5 to 2 m", "x/255",
         Preset(0, 255, clip=(0, 1), bands=AERIAL),
     ),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from swath.models.satlas.temporal import pad_images
 
 __all__ = ["Model"]
 
+log = logging.getLogger(__name__)
 BOXES = (Head.DETECT, Head.INSTANCE)
 
 
@@ -29,7 +31,8 @@ class Model(nn.Module):
         backbone: A member of `Backbone`, its name, or any module that makes a list of maps and
             has ``out_channels`` (``[stride, channels]`` of each).
         fpn: Put a feature pyramid on top, and from its finest map one of the image's own size.
-        head: A member of `Head`, its name, or None.
+        head: A member of `Head`, its name, or None. Without `fpn` it sees the finest map alone,
+            and boxes cannot be found.
         num_categories: Of the head.
         weights: Tensors by name, a file, a member of `Satlas_Weights` or its name: loaded if given.
         fpn_channels: Of the pyramid's maps; 128 in the published files.
@@ -73,10 +76,23 @@ class Model(nn.Module):
         if head is not None:
             build = FRCNNHead if head in BOXES else SimpleHead
             self.head = build(head, channels, num_categories or 2, **(head_options or {}))
+            self._settle(head)
         if weights is not None:
             from swath.models.satlas.loading import load_satlas
 
             load_satlas(self, weights)
+
+    def _settle(self, head: Head) -> None:
+        """Train nothing that the head does not see: distributed training waits for gradients."""
+        if self.fpn is None:
+            log.warning(
+                "%s without a feature pyramid sees the finest map alone, after a few layers of "
+                "the trunk: fpn=True gives it all of them", head.name,
+            )  # fmt: skip
+            return
+        seen = 3 if head in BOXES else 1
+        for block in list(self.fpn.fpn.layer_blocks)[seen:]:
+            block.requires_grad_(False)
 
     @property
     def feature_info(self) -> list[dict[str, Any]]:
