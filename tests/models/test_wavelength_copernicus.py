@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -132,6 +133,9 @@ def test_variables_by_name(model: CopernicusFM) -> None:
     torch.testing.assert_close(one, row)
     assert (one - other).abs().max() > 1e-3
     torch.testing.assert_close(both, swapped, rtol=1e-4, atol=1e-5)
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    found = half(x[:, :1].bfloat16(), language_embed=embeds[0], input_mode="variable")
+    torch.testing.assert_close(found.float(), one, rtol=0.1, atol=0.3)
     with pytest.raises(ConfigError, match="no language_embed"):
         model(x, input_mode="variable")
     with pytest.raises(BandError, match=r"expected \(2, 2048\)"):

@@ -170,6 +170,35 @@ def test_onnx(name: str) -> None:
 
 
 @each
+def test_everything_is_where_the_image_is_and_as_precise(name: str) -> None:
+    build, conditions, patch = SIX[name]
+    model, x = build().eval(), torch.randn(2, 6, 4 * patch, 2 * patch)
+    with torch.no_grad():
+        expected = model(x, **conditions)
+        for kind, tolerance in ((torch.float64, 1e-5), (torch.bfloat16, 0.05)):
+            found = copy.deepcopy(model).to(kind)(x.to(kind), **conditions)
+            assert found.dtype == kind
+            assert (found - expected).abs().max() < tolerance * expected.abs().max()
+        elsewhere = model.to("meta")(x.to("meta"), **conditions)
+    assert elsewhere.device.type == "meta"
+    assert elsewhere.shape == expected.shape
+
+
+@each
+@pytest.mark.filterwarnings("ignore")
+def test_exports_for_any_batch(name: str) -> None:
+    build, conditions, patch = SIX[name]
+    model, x = randomised(build()), torch.randn(2, 6, 2 * patch, 2 * patch)
+    told = {k: list(v) for k, v in conditions.items()}
+    image = "x_dict" if name == "panopticon" else "x"
+    free = {image: {0: torch.export.Dim("batch", min=2)}, **{k: [None] * 6 for k in told}}
+    with torch.no_grad():
+        exported = torch.export.export(model, (x,), told, dynamic_shapes=free).module()
+        more = torch.randn(5, *x.shape[1:])
+        torch.testing.assert_close(exported(more, **told), model(more, **told))
+
+
+@each
 def test_other_sizes_interpolate_the_positions(name: str) -> None:
     """The positions that are added are the learned grid, resized by PyTorch's own resizing."""
     build, conditions, patch = SIX[name]

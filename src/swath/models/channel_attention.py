@@ -47,7 +47,7 @@ def radar_id(polarisation: str, orbit: str | None = None) -> int:
 
 def identifiers(given: Sequence[int] | Tensor | None, images: Tensor) -> Tensor:
     """(B, C), whole numbers, where the images are."""
-    channels = images.shape[1]
+    batch, channels = images.shape[:2]
     if given is None:
         raise BandError(
             f"Panopticon needs chn_ids, what each of the {channels} channels is: centre "
@@ -56,11 +56,11 @@ def identifiers(given: Sequence[int] | Tensor | None, images: Tensor) -> Tensor:
         )
     ids = given if isinstance(given, Tensor) else torch.tensor(list(given))
     if ids.ndim not in (1, 2) or ids.shape[-1] != channels or (
-        ids.ndim == 2 and ids.shape[0] not in (1, len(images))
+        ids.ndim == 2 and ids.shape[0] not in (1, batch)
     ):  # fmt: skip
         raise BandError(
             f"chn_ids has the shape {tuple(ids.shape)} for images {tuple(images.shape)}: expected "
-            f"({len(images)}, {channels}) or ({channels},), one for each channel"
+            f"({batch}, {channels}) or ({channels},), one for each channel"
         )
     if may_look(ids):
         for value in ids.flatten().tolist():
@@ -72,7 +72,7 @@ def identifiers(given: Sequence[int] | Tensor | None, images: Tensor) -> Tensor:
                     f"{_SHORTEST} to {_LONGEST}, or -1 to {_LEAST} for radar (VV, VH, HH, HV; 4 "
                     "less on an ascending orbit, 8 less on a descending one)"
                 )
-    return ids.to(images.device).long().expand(len(images), channels)
+    return ids.to(images.device).long().expand(batch, channels)
 
 
 class ChannelPatchEmbed(nn.Module):

@@ -239,7 +239,8 @@ class CopernicusFM(TokenViT):
             channels = channels + fourier(widths, self.hyper_dim, 1, 1e9)
             tokens, grid = self.patch_embed_spectral(x, channels, kernel_size)
         elif input_mode == "variable":
-            channels = self.patch_embed_variable.language_proj(language_rows(language_embed, x))
+            project = self.patch_embed_variable.language_proj
+            channels = project(language_rows(language_embed, x).to(project.weight.dtype))
             tokens, grid = self.patch_embed_variable(x, channels, kernel_size)
         else:
             raise ConfigError(f"input_mode is {input_mode!r}: expected 'spectral' or 'variable'")
@@ -249,15 +250,16 @@ class CopernicusFM(TokenViT):
         """(B, 4), NaN where not known, to what is added to every token, (B, 1, embed_dim)."""
         if metadata is None:
             metadata = x.new_full((1, 4), math.nan, dtype=torch.float32)
-        if metadata.ndim > 2 or metadata.shape[-1] != 4 or metadata.numel() not in (4, 4 * len(x)):
+        batch = x.shape[0]
+        rows = metadata[None] if metadata.ndim == 1 else metadata
+        if rows.ndim != 2 or rows.shape[1] != 4 or rows.shape[0] not in (1, batch):
             raise ConfigError(
-                f"metadata has the shape {tuple(metadata.shape)} for {len(x)} images: expected "
-                f"({len(x)}, 4), longitude, latitude, days since 1970 and area of a patch in km²"
+                f"metadata has the shape {tuple(metadata.shape)} for {batch} images: expected "
+                f"({batch}, 4), longitude, latitude, days since 1970 and area of a patch in km²"
             )
-        metadata = metadata.reshape(-1, 4)
-        if may_look(metadata):
-            check_metadata(metadata)
-        lon, lat, days, area = metadata.to(x.device).expand(len(x), 4).unbind(1)
+        if may_look(rows):
+            check_metadata(rows)
+        lon, lat, days, area = rows.to(x.device).expand(batch, 4).unbind(1)
         dim = self.embed_dim
         parts = (
             ("coord", lon.isnan() | lat.isnan(),
