@@ -68,6 +68,40 @@ def test_attention_with_the_bias_is_what_it_says() -> None:
     torch.testing.assert_close(attention(x, model.attn_bias)[0], by_hand, rtol=1e-4, atol=1e-5)
 
 
+def test_radar_attends_to_optical_tokens_through_one_norm() -> None:
+    """The cross-attention, computed by hand from its parameters."""
+    model = small_croma().eval()
+    attention: Any = model.joint_encoder.layers[0][1]
+    for parameter in attention.parameters():
+        parameter.data.add_(torch.randn_like(parameter) * 0.3)
+    x, context = torch.randn(1, 64, 32), torch.randn(1, 64, 32) * 3 + 1
+    q = attention.to_q(attention.input_norm(x))[0]
+    k, v = (to(attention.input_norm(context))[0] for to in (attention.to_k, attention.to_v))
+    parts = []
+    for head in range(4):
+        columns = slice(8 * head, 8 * head + 8)
+        logits = q[:, columns] @ k[:, columns].T / 8**0.5 + model.attn_bias[0, head]
+        parts.append(torch.softmax(logits, -1) @ v[:, columns])
+    by_hand = attention.to_out(torch.cat(parts, -1))
+    found = attention(x, context, model.attn_bias)[0]
+    torch.testing.assert_close(found, by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_joint_encoder_is_radars_and_sees_both() -> None:
+    model = small_croma().eval()
+    sar, optical = images()
+    with torch.no_grad():
+        out = model(sar, optical)
+        other = model(sar, optical.flip(0))
+        expected = model.joint_encoder(
+            out["sar_encodings"], out["optical_encodings"], model.attn_bias
+        )
+    assert torch.equal(out["joint_encodings"], expected)
+    assert torch.equal(out["joint_GAP"], expected.mean(1))
+    assert (other["joint_encodings"] - expected).abs().max() > 1e-4
+    assert torch.equal(other["sar_encodings"], out["sar_encodings"])
+
+
 @pytest.mark.parametrize("move", [flip_patches, turn_patches])
 def test_patches_that_keep_their_distances_keep_their_encodings(move: Any) -> None:
     """No position but distance: isometries of the grid permute tokens and change nothing else."""
