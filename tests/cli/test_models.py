@@ -87,6 +87,8 @@ def test_list_by_sensor_and_bands(capsys: pytest.CaptureFixture[str]) -> None:
     radar = said(capsys, "list", "--sensor", "sentinel1")
     assert "SENTINEL1_GRD_MAE" in radar
     assert "LANDSAT" not in radar
+    family = said(capsys, "list", "--sensor", "landsat", "--bands", "red", "green", "--exact")
+    assert re.search(r"^ResNet18_Weights\.LANDSAT_ETM_SR_MOCO .* 2 of 6$", family, re.MULTILINE)
     waves = said(capsys, "list", "--bands", "0.665", "0.56", "0.49", "0.842")
     assert "by wavelength" in waves
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -125,15 +126,19 @@ def _few(bands: Sequence[str]) -> str:
 
 
 def _fit(weights: WeightsEnum, bands: list[str | float] | None, sensor: str | None) -> str:
-    from swath.errors import SwathError
+    from swath.errors import BandError
     from swath.models.adapt import match_bands
+    from swath.sensors import sensor_family
 
     if not bands:
         return str(weights.meta.get("dataset") or "")
-    try:
-        fit = match_bands(weights, bands, sensor=sensor)
-    except SwathError:  # of a family of sensors, one that this weight does not know
+    fits = []
+    for name in [None] if sensor is None else [s.name for s in sensor_family(sensor)]:
+        with contextlib.suppress(BandError):  # the sensor, one of a family, may lack the band
+            fits.append(match_bands(weights, bands, sensor=name))
+    if not fits:
         return ""
+    fit = next((f for f in fits if f.exact), fits[0])
     if fit.unchanged:
         return "as they are"
     if fit.exact:
@@ -210,9 +215,9 @@ def _weight(weights: WeightsEnum) -> Iterator[str]:
     record |= {"url": weights.url, "file": f"{path} ({there})"}
     yield repr(weights)
     yield ""
-    for key, value in record.items():
-        if value is not None and value != "":
-            yield from _wrap(key, str(value))
+    told = {k: str(v) for k, v in record.items() if v is not None and v != ""}
+    for key, value in told.items():
+        yield from _wrap(key, value, max(map(len, told)))
     yield ""
     yield f"  from swath.models import {entry.name}"
     yield f'  model = {entry.name}(weights="{weights.name}")'
@@ -241,9 +246,9 @@ def _plain(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _wrap(key: str, text: str) -> list[str]:
+def _wrap(key: str, text: str, width: int = 12) -> list[str]:
     """``  key   text``, with the text's other lines under its first."""
-    lead = f"  {key:<13} "
+    lead = f"  {key:<{width}}  "
     return textwrap.wrap(
         text, max(_width(), 40), initial_indent=lead, subsequent_indent=" " * len(lead),
         break_long_words=False, break_on_hyphens=False,
