@@ -160,7 +160,7 @@ def test_errors_name_the_value(tmp_path) -> None:
         SemanticSegmentationTask(model="fcn")
     with pytest.raises(ConfigError, match="model is 'nonsense'"):
         tiny(model="nonsense")
-    with pytest.raises(ConfigError, match="there is no model .resnet17.: did you mean resnet18"):
+    with pytest.raises(ConfigError, match=r"there is no model .resnet17.: did you mean resnet18"):
         tiny(model="unet", backbone="resnet17")
     with pytest.raises(FileMissingError, match=r"no\.ckpt does not exist"):
         load_task(tmp_path / "no.ckpt")

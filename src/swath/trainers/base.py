@@ -134,6 +134,14 @@ class BaseTask(LightningModule):
         if compile:
             self.model.compile()
 
+    def _note_options(
+        self, model_options: Mapping[str, Any] | None, extra: Mapping[str, Any]
+    ) -> None:
+        """Options of the model's own class, however they were given, as one hyperparameter."""
+        for name in extra:
+            self.given.pop(name, None)
+        self.given["model_options"] = {**(model_options or {}), **extra}
+
     def normalize(self, image: Tensor) -> Tensor:
         """(…, C, H, W) of raw pixels as the model's input; NaN (nodata) becomes 0, the mean."""
         image = (image.float() - self.mean) / self.std

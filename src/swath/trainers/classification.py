@@ -163,6 +163,8 @@ class MultiLabelClassificationTask(ClassificationTask):
     ) -> None:
         if options.pop("task", "multilabel") != "multilabel":
             raise ConfigError("MultiLabelClassificationTask is of task 'multilabel' alone")
+        if options.pop("num_classes", None) is not None:
+            raise ConfigError("MultiLabelClassificationTask has num_labels, not num_classes")
         self.given["task"] = "multilabel"
         super().__init__(
             model,

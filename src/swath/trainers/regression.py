@@ -150,8 +150,7 @@ class RegressionTask(BaseTask):
         """Loss of a batch, logged, and its errors counted."""
         found: Tensor = self(batch["image"])
         truth: Tensor = batch[self.target_key].to(found.dtype)
-        if truth.ndim == found.ndim - 1 and found.shape[1] == 1:
-            truth = truth.unsqueeze(1)
+        found, truth = self._aligned(found, truth)
         if truth.shape != found.shape:
             raise GridError(
                 f"{self.target_key!r} has the shape {tuple(batch[self.target_key].shape)} and the "
@@ -166,6 +165,12 @@ class RegressionTask(BaseTask):
         if metrics is not None:
             metrics.update(found.detach(), truth)
         return loss
+
+    def _aligned(self, found: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """Both as (B, outputs, …)."""
+        if truth.ndim == found.ndim - 1 and found.shape[1] == 1:
+            truth = truth.unsqueeze(1)
+        return found, truth
 
     def predict_step(
         self, batch: Any, batch_idx: int, dataloader_idx: int = 0

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-__all__ = ["given_settings", "plain"]
+__all__ = ["given_settings", "plain", "split_options"]
 
 
 def given_settings(cls: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -34,6 +34,18 @@ def given_settings(cls: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     settings.update(zip(places, args, strict=False))
     settings.update(kwargs)
     return settings
+
+
+def split_options(cls: type[Any], options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Options that a task class (or one of its bases) has, and the others."""
+    known = {
+        name
+        for base in cls.__mro__
+        if "__init__" in base.__dict__ and base is not object and _is_task(base)
+        for name in inspect.signature(base.__dict__["__init__"]).parameters
+    }
+    own = {k: v for k, v in options.items() if k in known}
+    return own, {k: v for k, v in options.items() if k not in known}
 
 
 def _is_task(base: type[Any]) -> bool:
