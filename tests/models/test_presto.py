@@ -316,3 +316,14 @@ def test_published_file_loads(
     net = presto(Presto_Weights.PRESTO, **numbers)
     assert all(torch.equal(v, state[k]) for k, v in net.state_dict().items())
     assert net.encoder.channel_embed.weight is net.decoder.channel_embeddings.weight
+
+
+def test_exported_for_any_batch(model: Presto) -> None:
+    batch = torch.export.Dim("batch", min=2, max=64)
+    shapes = {k: {0: batch} for k in ("x", "dynamic_world", "latlons", "mask", "month")}
+    torch.manual_seed(1)
+    exported = torch.export.export(model, (), masked_series(2), dynamic_shapes=shapes).module()
+    for count in (2, 5):
+        given = masked_series(count)
+        with torch.no_grad():
+            same(exported(**given), model(**given))

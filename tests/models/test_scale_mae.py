@@ -178,3 +178,15 @@ def test_preset_is_imagenets_after_255() -> None:
     found = ScaleMAELarge16_Weights.FMOW_RGB.transforms(x)
     expected = [(0.2 - m) / s for m, s in ((0.485, 0.229), (0.456, 0.224), (0.406, 0.225))]
     torch.testing.assert_close(found[:, 0, 0], torch.tensor(expected))
+
+
+def test_exported_for_any_batch_with_resolutions() -> None:
+    model = small_scalemae().eval()
+    batch = torch.export.Dim("batch", min=2, max=64)
+    x, res = torch.randn(2, 3, 64, 64), torch.tensor([1.0, 10.0])
+    exported = torch.export.export(
+        model, (x,), {"res": res}, dynamic_shapes={"x": {0: batch}, "res": {0: batch}}
+    ).module()
+    x, res = torch.randn(5, 3, 64, 64), torch.tensor([1.0, 10.0, 0.3, 60.0, 2.0])
+    with torch.no_grad():
+        torch.testing.assert_close(exported(x, res=res), model(x, res=res), rtol=1e-4, atol=1e-5)

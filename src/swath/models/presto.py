@@ -164,7 +164,7 @@ class Presto(nn.Module):
             )
         for name, tensor, shape in (
             ("dynamic_world", dynamic_world, x.shape[:2]),
-            ("latlons", latlons, (len(x), 2)),
+            ("latlons", latlons, (x.shape[0], 2)),
             ("mask", mask, x.shape),
         ):
             if tensor is not None and tuple(tensor.shape) != tuple(shape):
@@ -183,7 +183,7 @@ class Presto(nn.Module):
                 f"dynamic_world has classes from {int(dynamic_world.min())} to "
                 f"{int(dynamic_world.max())}: expected 0 to 8, and 9 where it is not known"
             )
-        return months_of(month, len(x), x.shape[1], x.device)
+        return months_of(month, x.shape[0], x.shape[1], x.device)
 
 
 @register_model(weights=Presto_Weights, tasks=("time-series", "embedding"), bands="none")

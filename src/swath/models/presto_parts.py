@@ -206,7 +206,7 @@ class Encoder(_Series):
         Raises:
             ConfigError: Series of a batch lack different numbers of tokens (`encode` takes them).
         """
-        months = months_of(month, len(x), x.shape[1], x.device)
+        months = months_of(month, x.shape[0], x.shape[1], x.device)
         tokens, keep = self.encode(x, dynamic_world, latlons, mask, months)
         counts = keep.sum(1)
         if int(counts.min()) != int(counts.max()):
@@ -261,7 +261,7 @@ class Decoder(_Series):
         x = self.decoder_embed(tokens)
         x = torch.where(keep[..., None], x, self.mask_token.to(x.dtype))
         where = self._where(months, self.channel_embeddings)
-        added = torch.cat([w.expand(len(x), -1, -1) for w in where.values()], 1)
+        added = torch.cat([w.expand(x.shape[0], -1, -1) for w in where.values()], 1)
         if place:
             added = torch.cat([torch.zeros_like(added[:, :1]), added], 1)
         x = x + added

@@ -134,14 +134,14 @@ class ScaleMAE(VisionTransformer):
         else:
             height, width = self.patch_embed.grid_size
         res = _resolution(self.res).to(x.device)
-        if len(res) not in (1, len(x)):
+        if res.shape[0] not in (1, x.shape[0]):
             raise ConfigError(
-                f"res has {len(res)} numbers and the batch {len(x)} images: expected one number, "
-                "or one an image"
+                f"res has {res.shape[0]} numbers and the batch {x.shape[0]} images: expected one "
+                "number, or one an image"
             )
         x = x + gsd_encoding(height, width, self.embed_dim, res).to(x.dtype)
         front = [
-            t.expand(len(x), -1, -1) for t in (self.cls_token, self.reg_token) if t is not None
+            t.expand(x.shape[0], -1, -1) for t in (self.cls_token, self.reg_token) if t is not None
         ]
         x = torch.cat([*(t.to(x.dtype) for t in front), x], 1)
         dropped: Tensor = self.pos_drop(x)
