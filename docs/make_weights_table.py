@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import swath.models  # noqa: F401 - registers everything
-from swath.errors import DependencyNotFoundError
-from swath.models.registry import weights_enums
+from swath.models.registry import ModelEntry, weights_enums
 from swath.models.size import ModelSize, entry_of, model_size
 
 PAGE = pathlib.Path(__file__).with_name("weights.md")
@@ -45,6 +44,9 @@ units, normalisation, URL.
 * A file is fetched at the first use, checked, and kept in PyTorch's hub folder (or in
   `$SWATH_HOME/checkpoints`). *Checked* says how: by the SHA-256 of which the file's name holds the
   beginning, or only by the size that the server announces, since nothing is published.
+* Without a network the error says which file to fetch elsewhere and where to put it.
+* Nothing in a file is ever run: tensors and plain values are read, settings that training programs
+  put beside them are passed over, and a file that asks for anything else is refused.
 
 | Weights | Model | Sensor | Bands | Parameters | Size | Licence | Checked | Paper |
 |---|---|---|---|--:|--:|---|---|---|
@@ -58,6 +60,26 @@ _NO_MATTER = {
 }  # fmt: skip
 
 
+#: Models of other packages, which need not be here, counted with microsoft-aurora 2.0.1 and
+#: olmoearth-pretrain-minimal 0.1.5. They have no buffers.
+ELSEWHERE = {
+    name: ModelSize(count, count)
+    for name, count in {
+        "Aurora_Weights.HRES_T0_PRETRAINED_AURORA": 1_256_300_176,
+        "Aurora_Weights.HRES_T0_PRETRAINED_12HR_AURORA": 1_256_300_176,
+        "Aurora_Weights.HRES_T0_PRETRAINED_SMALL_AURORA": 112_797_584,
+        "Aurora_Weights.HRES_T0_AURORA": 1_259_150_992,
+        "Aurora_Weights.HRES_T0_HIGH_RES_AURORA": 1_201_987_972,
+        "Aurora_Weights.HRES_CAMS_AIR_POLLUTION_AURORA": 1_272_694_198,
+        "Aurora_Weights.HRES_WAM0_WAVE_AURORA": 1_260_595_520,
+        "OlmoEarthV1_Weights.NANO": 3_549_568,
+        "OlmoEarthV1_Weights.TINY": 14_260_800,
+        "OlmoEarthV1_Weights.BASE": 207_448_320,
+        "OlmoEarthV1_Weights.LARGE": 668_036_096,
+    }.items()
+}
+
+
 def citation(url: str) -> str:
     """A link whose text says what it is: arXiv's number, a DOI, else the host."""
     found = re.search(r"arxiv\.org/(?:abs|pdf)/([\d.]+\d)", url)
@@ -69,6 +91,23 @@ def citation(url: str) -> str:
     return f"[{url.split('/')[2].removeprefix('www.')}]({url})"
 
 
+def _bands(weights: Any, entry: ModelEntry) -> str:
+    meta = weights.meta
+    several = [b for key in ("optical_bands", "sar_bands") for b in meta.get(key, ())]
+    if weights.bands or several:
+        return " ".join(weights.bands or several)
+    if weights.in_channels:
+        return f"{weights.in_channels} channels"
+    if entry.bands == "any":
+        return "any, by wavelength"
+    if "location" in entry.tasks:
+        return "longitude and latitude"
+    if "forecast" in entry.tasks:
+        count = sum(len(v) for k, v in meta.items() if k.endswith("_vars"))
+        return f"{count} variables of weather"
+    return "of several sensors"
+
+
 def cells(weights: Any, sizes: dict[Any, ModelSize | None]) -> Iterator[str]:
     """One row."""
     from swath.models.checkpoint import named_hash
@@ -78,8 +117,7 @@ def cells(weights: Any, sizes: dict[Any, ModelSize | None]) -> Iterator[str]:
     entry = entry_of(weights)
     yield f"`{entry.name}`"
     yield weights.sensor or "–"
-    count = weights.in_channels
-    yield " ".join(weights.bands) or (f"{count} channels" if count else "any")
+    yield _bands(weights, entry)
     size = sizes[weights]
     yield f"{size.parameters / 1e6:.1f} M" if size else "–"
     yield f"{size.megabytes:,.0f} MB" if size else "–"
@@ -99,10 +137,8 @@ def page() -> str:
         said = {k: v for k, v in member.meta.items() if k not in _NO_MATTER}
         key = f"{type(member).__name__} {sorted(said.items())}"
         if key not in alike:
-            try:
-                alike[key] = model_size(member)
-            except DependencyNotFoundError:
-                alike[key] = None
+            extra = entry_of(member).extra
+            alike[key] = ELSEWHERE.get(repr(member)) if extra else model_size(member)
         sizes[member] = alike[key]
     rows = ("| " + " | ".join(cells(m, sizes)) + " |\n" for m in members)
     return HEAD.format(count=len(members), enums=len(enums)) + "".join(rows)
