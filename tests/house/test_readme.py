@@ -32,13 +32,31 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_first_example_runs(world: Path) -> None:
-    (code,) = blocks("python")
+    code, *_ = blocks("python")
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=world, env=os.environ
     )
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-1]
     assert "torch.Size([32, 7, 256, 256]) torch.Size([32, 256, 256])" in last
+
+
+#: In place of the download: the tensors that the file would have, at random.
+WEIGHTS = """
+import torch
+from swath.models import WeightsEnum, resnet50
+
+WeightsEnum.get_state_dict = lambda *a, **k: resnet50(in_chans=13, num_classes=0).state_dict()
+"""
+
+
+def test_the_example_of_weights_runs() -> None:
+    _, code, *_ = blocks("python")
+    done = subprocess.run([sys.executable, "-c", WEIGHTS + code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found, shapes = done.stdout.splitlines()[-2:]
+    assert "SENTINEL2" in found
+    assert shapes.startswith("[(2, 256, 56, 56), (2, 512, 28, 28), (2, 1024, 14, 14)")
 
 
 def test_every_command_exists() -> None:
