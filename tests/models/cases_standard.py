@@ -113,7 +113,7 @@ CASES = [
         Case(
             name=f"PlainUNet-{norm}-{upsampling}", covers=("PlainUNet",), inputs=images,
             channels=(3, 1, 12), size=(16, 16),
-            odd=((13, 22),) if norm == "instance" else ((13, 22), (2, 3), (1, 1)),
+            odd=((13, 22),) if norm in ("instance", "group") else ((13, 22), (2, 3), (1, 1)),
             build=lambda channels, n=norm, u=upsampling: PlainUNet(
                 channels, 2, (8, 12), norm=n, upsampling=u
             ),

@@ -102,7 +102,7 @@ def detection_model(
             `swath.models`.
         kind: One of `DETECTORS`.
         num_classes: With the background, which is class 0.
-        channels: Of every level of the pyramid.
+        channels: Of every level of the pyramid; a multiple of 32 from 64 on for ``"fcos"``.
         conditions: Named arguments of the backbone (wavelengths, …).
         anchor_sizes: Side of the square anchors in pixels, one a level, fine to coarse: five
             (``"faster-rcnn"``, ``"mask-rcnn"``: strides 4 to 64; the others: strides 8 to 128).
@@ -116,10 +116,16 @@ def detection_model(
         **backbone_options: For the backbone's builder, where `backbone` is a name.
 
     Raises:
-        ConfigError: There is no such detector or backbone, or it gives no features.
+        ConfigError: There is no such detector or backbone, or it gives no features;
+            `channels` or `anchor_sizes` do not suit the detector.
     """
     if kind not in DETECTORS:
         raise ConfigError(f"there is no detector {kind!r}: {nearest(kind, DETECTORS)}")
+    if kind == "fcos" and (channels % 32 or channels < 64):
+        raise ConfigError(
+            f"channels is {channels}: FCOS normalises them in 32 groups, expected a multiple of 32 "
+            "from 64 on"
+        )
     if isinstance(backbone, str):
         backbone = get_model(backbone, **backbone_options)
     elif backbone_options:

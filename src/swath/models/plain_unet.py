@@ -28,8 +28,8 @@ class PlainUNet(nn.Module):
         in_channels: Bands of the image.
         num_classes: Channels that come out.
         features: Width of each level, from full resolution downwards.
-        norm: ``"batch"``, ``"group"`` (at most 8 groups: for small batches), ``"instance"``
-            (whose deepest level has to have more than one pixel) or ``"none"``.
+        norm: ``"batch"``, ``"group"`` (at most 8 groups: for small batches), ``"instance"`` or
+            ``"none"``. The norms of single images want more than one pixel at the deepest level.
         upsampling: ``"transposed"`` convolution, or ``"bilinear"`` and a convolution of 1 × 1.
         dropout: Share of the deepest level's channels that training leaves out.
 
