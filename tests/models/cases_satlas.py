@@ -87,13 +87,26 @@ def part(name: str, **changes: Any) -> Case:
     return Case(name=f"satlas_{name}", covers=("satlaspretrain",), **(settings | changes))
 
 
+def headed(head: Head, categories: int, **arguments: Any) -> dict[str, Any]:
+    """A whole model with a head, as the published package has it too."""
+    known = {"fpn": True, "num_categories": categories}
+    return {
+        "model": {"fpn": True, "head": head, "num_categories": categories} | arguments,
+        "listed": partial(Model, backbone="SWINT", head=head, **known),
+        "peer": ("satlaspretrain_models:Model",
+                 known | {"backbone": "@Backbone.SWINT", "head": f"@Head.{head.name}"}),
+        "peer_inputs": lambda: (torch.rand(2, 3, 64, 96),),
+    }  # fmt: skip
+
+
 CASES = [
     *(published(name, record) for name, record in MODELS.items()),
     part("swin", model={"fpn": True}),
     part("swin_time", model={"fpn": True, "multi_image": True}, inputs=partial(feed, times=3)),
     part("resnet_time", model={"backbone": "resnet", "fpn": True, "multi_image": True},
          inputs=partial(feed, times=2)),
-    part("segment", model={"fpn": True, "head": Head.SEGMENT, "num_categories": 4}),
-    part("regress", model={"head": Head.REGRESS, "num_categories": 1}),
-    part("classify", model={"backbone": "resnet", "head": Head.CLASSIFY, "num_categories": 4}),
+    part("segment", **headed(Head.SEGMENT, 4)),
+    part("regress", **headed(Head.REGRESS, 1, fpn=False)),
+    part("classify", **headed(Head.CLASSIFY, 4, fpn=False, backbone="resnet")),
+    part("multiclassify", **headed(Head.MULTICLASSIFY, 4), export=False),
 ]  # fmt: skip

@@ -174,6 +174,8 @@ def satlas_transform(
 ) -> Preset | SentinelReflectance:
     """Raw pixels (..., C, H, W) to what a model was trained on.
 
+    Several images go through it as (B, T, C, H, W), before time is folded into channels.
+
     Without `source` pixels are those of the training
     (https://github.com/allenai/satlas/blob/main/Normalization.md): the true-colour image (TCI) of
     Sentinel-2's L1C products over 255, and the other bands' digital numbers over 8160; Sentinel-1
