@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from segmentation_models_pytorch.base import SegmentationHead
-from segmentation_models_pytorch.base.initialization import initialize_decoder, initialize_head
 from segmentation_models_pytorch.decoders.upernet.decoder import UPerNetDecoder
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -66,16 +64,8 @@ class BTC(nn.Module):
             )
         self.encoder = _Encoder(_SWINS[backbone], backbone_pretrained, in_channels, bands)
         self.in_channels = self.encoder.in_channels
-        # that decoder leaves out the two maps at full and half the size, which a Swin has not
-        self.decoder = UPerNetDecoder(
-            encoder_channels=[0, 0, *self.encoder.channels], encoder_depth=4,
-            decoder_channels=decoder_channels,
-        )  # fmt: skip
-        # and has norms of its own, where the encoder's are already
-        self.decoder.feature_norms = nn.ModuleList(nn.Identity() for _ in self.encoder.channels)
-        self.final_layer = SegmentationHead(decoder_channels, classes, kernel_size=1)
-        initialize_decoder(self.decoder)
-        initialize_head(self.final_layer)
+        self.decoder = _Decoder(self.encoder.channels, decoder_channels)
+        self.final_layer = nn.Sequential(nn.Conv2d(decoder_channels, classes, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Images of two dates to logits of change (B, classes, H, W).
@@ -98,9 +88,27 @@ class BTC(nn.Module):
         batch = x.shape[0]
         maps = [m.unflatten(0, (batch, 2)) for m in self.encoder(x.flatten(0, 1))]
         changes = [m[:, 0] - m[:, 1] for m in maps]
-        none = x.new_zeros(())
-        logits = self.final_layer(self.decoder([none, none, *changes]))
+        logits: Tensor = self.final_layer(self.decoder(changes))
         return F.interpolate(logits, size=x.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class _Decoder(UPerNetDecoder):  # type: ignore[misc]
+    """UPerNet on maps at strides 4 to 32 that have their norms already.
+
+    Its class in segmentation-models-pytorch counts the image and its half as maps of an encoder,
+    and passes them over: here they are empty.
+    """
+
+    def __init__(self, widths: Sequence[int], channels: int) -> None:
+        super().__init__((0, 0, *widths), len(widths), channels)
+        for level in range(len(self.feature_norms)):
+            self.feature_norms[level] = nn.Identity()
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Maps (B, width, H / s, W / s) to one (B, channels, H / 4, W / 4)."""
+        empty = features[0].new_zeros(())
+        fused: Tensor = super().forward([empty, empty, *features])
+        return fused
 
 
 class _Encoder(nn.Module):
