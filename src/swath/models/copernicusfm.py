@@ -21,7 +21,8 @@ from swath.models.weights import WeightsEnum, weight
 
 __all__ = ["CopernicusFM", "CopernicusFM_Base_Weights", "copernicusfm_base"]
 
-#: Centre and width in nanometres that the authors give both polarisations of Sentinel-1.
+#: Centre and width in nanometres taken for both polarisations of Sentinel-1 (C band, about 5 cm).
+#: The width is not confirmed by a page that can be cited: pass your own with `bandwidths`.
 RADAR = (5e7, 1e9)
 _RADAR = f"Sentinel-1 has {RADAR[0]:g} with a bandwidth of {RADAR[1]:g}"
 WAVELENGTHS = Quantity("wavelengths", "nm", 100.0, 1e9, _RADAR)

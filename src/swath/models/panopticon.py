@@ -184,7 +184,7 @@ class Panopticon_Weights(WeightsEnum):
     """Weights of `panopticon_vitb14`: the teacher.
 
     Trained on many sensors, each channel normalised by its own mean and standard deviation; there
-    is no transform. The authors publish no licence with the file.
+    is no transform. No licence is known for the file.
     """
 
     VIT_BASE14 = weight(
