@@ -119,7 +119,7 @@ ROWS: dict[str, tuple[str, dict[str, Any], Callable[[int, int], Inputs], int | N
                    images(2, 3), None),
     "fcsiamdiff": ("FCSiamDiff", {"encoder_name": "resnet34", "encoder_weights": None},
                    images(2, 3), None),
-    "btc": ("BTC", {"backbone": "swin_tiny_patch4_window7_224"}, images(2, 3), 224),
+    "btc": ("BTC", {"backbone": "swin_tiny"}, images(2, 3), 224),
     "changevit": ("ChangeViT", {"backbone": "vit_small_patch16_224"}, images(2, 3), 256),
     "ltae": ("LTAE", {}, lambda batch, _: (torch.randn(batch, 24, 128),), 0),
     "convlstm": ("ConvLSTM", {"input_dim": 4}, images(4, 4), None),
