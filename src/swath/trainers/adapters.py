@@ -13,6 +13,9 @@ __all__ = ["add_lora"]
 #: Layers that adapters go beside, by the names that timm, torchvision and Swath give them.
 _ATTENTION = r".*\b(qkv|q|k|v|q_proj|k_proj|v_proj|query|key|value|proj|fc1|fc2|mlp\.0|mlp\.3)$"
 
+#: What stands before the blocks, and is frozen with them.
+_ENTRANCE = ("patch_embed", "pos_embed", "cls_token", "reg_token", "norm_pre", "features.0")
+
 
 def add_lora(model: nn.Module, rank: int) -> nn.Module:
     """Freeze the linear layers' weights of `model` and train low-rank updates beside them.
@@ -47,9 +50,12 @@ def add_lora(model: nn.Module, rank: int) -> nn.Module:
             'lora needs the package peft: pip install "swath[lora]"'
         ) from error
     blocks = {n.rsplit(".", 2)[0] for n in names}
+    trunks = {re.split(r"\.?(?:blocks|features|layers)\.", block)[0] for block in blocks}
+    entrances = tuple(f"{trunk}.{part}".lstrip(".") for trunk in trunks for part in _ENTRANCE)
     config: Any = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names, bias="none")
     adapted: nn.Module = inject_adapter_in_model(config, model)
     for name, parameter in adapted.named_parameters():
         inside = any(name.startswith(f"{block}.") for block in blocks)
+        inside |= name.startswith(entrances)
         parameter.requires_grad = "lora_" in name or not inside
     return adapted

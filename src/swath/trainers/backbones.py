@@ -66,16 +66,22 @@ def _build(model: str, pretrained: Pretrained, outputs: int) -> nn.Module:
     if model not in set(timm.list_models()) | set(timm.list_pretrained()):
         known = sorted({*list_models(), *timm.list_models()})
         raise ConfigError(f"there is no model {model!r}: {nearest(model, known)}")
-    try:
-        network: nn.Module = timm.create_model(
-            model,
-            pretrained=pretrained.weights is True,
-            in_chans=pretrained.channels,
-            num_classes=outputs,
-        )
-    except (RuntimeError, OSError, ValueError) as error:
-        raise ConfigError(f"cannot build {model!r}: {error}") from error
-    return network
+    asked = {
+        "pretrained": pretrained.weights is True, "in_chans": pretrained.channels,
+        "num_classes": outputs,
+    }  # fmt: skip
+    # Transformers are made for one size of image unless they are asked to take any
+    for flexible in ({"dynamic_img_size": True}, {"strict_img_size": False}, {}):
+        try:
+            network: nn.Module = timm.create_model(model, **asked, **flexible)
+        except TypeError:
+            if flexible:
+                continue
+            raise
+        except (RuntimeError, OSError, ValueError) as error:
+            raise ConfigError(f"cannot build {model!r}: {error}") from error
+        return network
+    raise ConfigError(f"cannot build {model!r}")
 
 
 def _heads(network: nn.Module) -> list[str]:

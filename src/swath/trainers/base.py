@@ -43,6 +43,8 @@ class BaseTask(LightningModule):
             fine-tuning ViTs).
         lora: Rank of low-rank adapters: they are trained in place of the backbone, which is frozen.
             Needs ``pip install "swath[lora]"``.
+        ema: Decay of an exponential moving average of the weights (0.999, say): it is what is
+            validated, tested and saved.
         gradient_checkpointing: Compute activations twice instead of keeping them: less memory.
         compile: Compile the model with ``torch.compile``.
         sensor: Whose bands `bands` are, where it is not the published weights' sensor.
@@ -93,6 +95,7 @@ class BaseTask(LightningModule):
         warmup_epochs: int = 0,
         layer_decay: float | None = None,
         lora: int | None = None,
+        ema: float | None = None,
         gradient_checkpointing: bool = False,
         compile: bool = False,
         sensor: str | None = None,
@@ -112,6 +115,8 @@ class BaseTask(LightningModule):
                 )
         if std is not None and any(value == 0 for value in std):
             raise ConfigError(f"std is {std}: a constant band has std 1, not 0")
+        if ema is not None and not 0 < ema < 1:
+            raise ConfigError(f"ema is {ema}: expected a decay between 0 and 1, such as 0.999")
         self.pretrained = Pretrained.of(given.get("weights"), bands, channels, sensor, units)
         numbers_in = self.pretrained.normalisation(mean, std)
         numbers_in |= {n: v for n, v in (("clip", clip), ("then", then)) if v is not None}
@@ -179,6 +184,15 @@ class BaseTask(LightningModule):
         """The optimiser and schedule of `hparams`."""
         total = self.trainer.max_epochs if self._trainer is not None else None
         return build_optimizers(self.model, dict(self.hparams), self.monitor, total)
+
+    def configure_callbacks(self) -> Any:
+        """The averaging of weights, where `ema` asks for it."""
+        decay = self.hparams["ema"]
+        if decay is None:
+            return []
+        from lightning.pytorch.callbacks import EMAWeightAveraging
+
+        return [EMAWeightAveraging(decay=decay)]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Name the task in the checkpoint, so that `load_task` finds it."""

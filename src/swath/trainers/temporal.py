@@ -229,7 +229,7 @@ class TemporalRegression(RegressionTask):
 
     Batches have ``input`` (B, T, C) and ``target`` (B, out_steps, num_outputs); NaN in the target
     is not known and does not count. An input's NaN counts as its mean. The numbers of a date are
-    embedded before L-TAE, which would see nothing of a single one; TorchGeo's task does not do that.
+    embedded before L-TAE, which would see nothing of a single one; TorchGeo's task leaves that out.
 
     Args:
         model: ``"ltae"`` (arXiv 2007.00586); or a module of (B, T, C) -> (B, out_steps *

@@ -1,0 +1,142 @@
+"""Options that every task has: optimisers, schedules, adapters, averages, plain settings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+from torch.utils.data import DataLoader
+
+from swath.errors import ConfigError
+from swath.trainers import BaseTask, ClassificationTask
+from swath.trainers.settings import plain
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def net() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+
+
+def fit(task: BaseTask, epochs: int = 2, **options: object) -> Trainer:
+    torch.manual_seed(0)
+    data = [{"image": torch.rand(3, 4, 4), "label": torch.tensor(i % 2)} for i in range(8)]
+    trainer = Trainer(
+        max_epochs=epochs, accelerator="cpu", logger=False, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=False, num_sanity_val_steps=0,
+        **options,  # type: ignore[arg-type]
+    )  # fmt: skip
+    trainer.fit(task, DataLoader(data, 4), DataLoader(data, 4))
+    return trainer
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd", "lars", "lamb"])
+def test_every_optimizer_steps(name: str) -> None:
+    task = ClassificationTask(net(), num_classes=2, optimizer=name, weight_decay=0.01)
+    before = [p.detach().clone() for p in task.parameters()]
+    fit(task)
+    assert any(not torch.equal(a, b) for a, b in zip(before, task.parameters(), strict=True))
+    decays = {g["weight_decay"] for g in task.configure_optimizers()["optimizer"].param_groups}
+    assert decays == {0.01, 0.0}
+
+
+def test_cosine_with_warmup_is_its_formula() -> None:
+    task = ClassificationTask(
+        net(), num_classes=2, lr=1.0, optimizer="sgd", schedule="cosine", warmup_epochs=3
+    )
+    rates: list[float] = []
+    task.on_train_epoch_start = lambda: rates.append(  # type: ignore[method-assign]
+        task.trainer.optimizers[0].param_groups[0]["lr"]
+    )
+    fit(task, epochs=10)
+    expected = [0.25, 0.5, 0.75] + [0.5 * (1 + np.cos(np.pi * i / 7)) for i in range(7)]
+    np.testing.assert_allclose(rates, expected, atol=1e-6)
+
+
+def test_the_average_is_what_is_validated_and_saved(tmp_path) -> None:
+    """EMA by hand over the weights that training went through."""
+    task = ClassificationTask(net(), num_classes=2, lr=0.1, optimizer="sgd", ema=0.5)
+    seen: list[torch.Tensor] = []
+    task.on_train_batch_end = lambda *a, **k: seen.append(  # type: ignore[method-assign]
+        task.model[3].weight.detach().clone()
+    )
+    trainer = fit(task, epochs=3)
+    trainer.save_checkpoint(tmp_path / "x.ckpt")
+    average = seen[0]
+    for weight in seen[1:]:
+        average = 0.5 * average + 0.5 * weight
+    torch.testing.assert_close(task.model[3].weight.detach(), average)
+    saved = torch.load(tmp_path / "x.ckpt", weights_only=True)["state_dict"]["model.3.weight"]
+    torch.testing.assert_close(saved, average)
+
+
+def test_lora_trains_adapters_and_the_head_alone() -> None:
+    pytest.importorskip("peft")
+    task = ClassificationTask("vit_tiny_patch16_224", num_classes=2, lora=4)
+    trained = {n for n, p in task.named_parameters() if p.requires_grad}
+    assert all("lora_" in n or n.startswith(("model.head", "model.norm")) for n in trained)
+    assert sum("lora_" in n for n in trained) == 12 * 4 * 2
+    assert sum(p.numel() for p in task.parameters() if p.requires_grad) < 400_000
+    before = task(torch.rand(1, 3, 32, 32) * 0)
+    task.step({"image": torch.rand(2, 3, 32, 32), "label": torch.tensor([0, 1])}, "val").backward()
+    assert before.shape == (1, 2)
+
+
+def test_lora_without_attention() -> None:
+    with pytest.raises(ConfigError, match="no attention to adapt"):
+        ClassificationTask("resnet18", num_classes=2, lora=4)
+
+
+def test_compiled_and_checkpointed_models_answer_the_same() -> None:
+    torch.manual_seed(0)
+    task = ClassificationTask("vit_tiny_patch16_224", num_classes=2, gradient_checkpointing=True)
+    assert task.model.grad_checkpointing
+    with pytest.raises(ConfigError, match="no gradient checkpointing"):
+        ClassificationTask(net(), num_classes=2, gradient_checkpointing=True)
+
+
+class Mine(ClassificationTask):
+    """A task of a user's, with an argument more."""
+
+    def __init__(self, temperature: float = 2.0, **kwargs: object) -> None:
+        super().__init__(**kwargs)  # type: ignore[arg-type]
+
+
+def test_a_subclass_saves_its_own_arguments_too() -> None:
+    task = Mine(temperature=3, model=net(), num_classes=2, class_weights=torch.ones(2))
+    assert task.hparams["temperature"] == 3
+    assert task.hparams["class_weights"] == [1.0, 1.0]
+    assert task.hparams["model"] is None
+    assert task.hparams["optimizer"] == "adamw"
+    with pytest.raises(TypeError, match="temprature"):
+        Mine(temprature=1, num_classes=2)
+
+
+def test_plain() -> None:
+    assert plain({"a": np.float32(1.5), "b": (1, np.arange(2)), "c": object()}) == {
+        "a": 1.5, "b": [1, [0, 1]], "c": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "adamax"}, "optimizer is 'adamax'"),
+        ({"schedule": "step"}, "schedule is 'step'"),
+        ({"warmup_epochs": 2}, "does not go with schedule 'plateau'"),
+        ({"lr": -1.0}, "lr is -1.0"),
+        ({"layer_decay": 0.5}, "layers are known"),
+    ],
+)
+def test_bad_options(options: dict, message: str) -> None:
+    task = ClassificationTask(net(), num_classes=2, **options)
+    with pytest.raises(ConfigError, match=message):
+        task.configure_optimizers()
+
+
+def test_bad_options_at_once() -> None:
+    for options, message in (({"ema": 2.0}, "ema is 2"), ({"std": [1.0, 0, 1]}, "std is")):
+        with pytest.raises(ConfigError, match=message):
+            ClassificationTask(net(), in_channels=3, num_classes=2, **options)
