@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import timm
 from torch import nn
 
@@ -62,16 +64,23 @@ def _build(model: str, pretrained: Pretrained, outputs: int) -> nn.Module:
         entry = model_entry(model)
         if "classification" not in entry.tasks and "backbone" not in entry.tasks:
             raise ConfigError(f"{model!r} is for {', '.join(entry.tasks)}, not for whole images")
-        return get_model(model, in_chans=pretrained.channels, num_classes=outputs)
+        try:
+            return get_model(model, in_chans=pretrained.channels, num_classes=outputs)
+        except TypeError as error:
+            raise ConfigError(
+                f"{model!r} is not built from channels and outputs alone ({error}): build it "
+                "yourself and pass the module"
+            ) from error
     if model not in set(timm.list_models()) | set(timm.list_pretrained()):
         known = sorted({*list_models(), *timm.list_models()})
         raise ConfigError(f"there is no model {model!r}: {nearest(model, known)}")
-    asked = {
+    asked: dict[str, Any] = {
         "pretrained": pretrained.weights is True, "in_chans": pretrained.channels,
         "num_classes": outputs,
     }  # fmt: skip
     # Transformers are made for one size of image unless they are asked to take any
-    for flexible in ({"dynamic_img_size": True}, {"strict_img_size": False}, {}):
+    ways: list[dict[str, Any]] = [{"dynamic_img_size": True}, {"strict_img_size": False}, {}]
+    for flexible in ways:
         try:
             network: nn.Module = timm.create_model(model, **asked, **flexible)
         except TypeError:
