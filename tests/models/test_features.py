@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import segmentation_models_pytorch as smp
 import timm
 import torch
 import torchvision
+from model_cases import all_cases
 from torch import Tensor, nn
 
 from swath.errors import ConfigError
@@ -23,6 +25,7 @@ from swath.models import (
     vit_small_patch16_224,
 )
 from swath.models.dofa import DOFA
+from swath.models.registry import model_entries
 from swath.models.segmentation import DECODERS
 
 TINY_VIT = {"embed_dim": 16, "depth": 2, "num_heads": 2}
@@ -156,6 +159,25 @@ def test_images_among_the_conditions_are_extended_too() -> None:
     assert found[0].shape == (2, 256, 13, 10)
     model = segmentation_model(Pair(), "fpn")
     assert model(torch.rand(2, 3, 50, 40), radar=torch.rand(2, 2, 50, 40)).shape == (2, 2, 50, 40)
+
+
+def test_every_backbone_gives_features() -> None:
+    """Whatever is registered as one, built small, with all that it wants to be told."""
+    seen = set()
+    for case in all_cases():
+        model = case.make().eval()
+        if not hasattr(model, "forward_intermediates"):
+            continue
+        seen |= set(case.covers)
+        args, named = case.feed(batch=1)
+        names = [*inspect.signature(model.forward_intermediates).parameters]
+        named = dict(zip(names[1:], args[1:], strict=False)) | named
+        features = Features(model, (8, 16)).eval()
+        with torch.no_grad():
+            maps = features(args[0] if args else None, **named)
+        assert [m.shape[1] for m in maps] == features.channels, case.name
+        assert all(torch.isfinite(m).all() for m in maps), case.name
+    assert {e.name for e in model_entries() if "backbone" in e.tasks} <= seen
 
 
 def test_what_gives_no_features() -> None:

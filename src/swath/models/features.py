@@ -12,7 +12,7 @@ from torchvision.models import ResNet, SwinTransformer
 
 from swath.errors import ConfigError
 
-__all__ = ["Features", "feature_levels", "pad_images"]
+__all__ = ["Features", "extend", "feature_levels", "image_size", "pad_images"]
 
 #: Width of a plain transformer's pyramid, as published.
 _PYRAMID = 256
@@ -88,25 +88,25 @@ class Features(nn.Module):
             self.project.append(nn.Sequential(*parts))
             self.channels.append(out)
 
-    def forward(self, x: Tensor, **conditions: Any) -> list[Tensor]:
+    def forward(self, x: Any = None, **conditions: Any) -> list[Tensor]:
         """(B, C, H, W) to one map (B, C', ⌈H/s⌉, ⌈W/s⌉) for each scale s.
 
         Args:
-            x: Images.
+            x: Images; or what else the backbone takes first, a dictionary with images among its
+                values for instance.
             **conditions: For the backbone, by name. Tensors that are as high and wide as `x` are
                 taken for images and extended in the same way.
+
+        Raises:
+            ConfigError: There is no image.
         """
-        height, width = x.shape[-2:]
+        given = self.conditions | conditions
+        height, width = image_size(x, *given.values())
         whole = [_ceil(n, self.multiple) for n in (height, width)]
         fed = [_ceil(n, self.patch) for n in whole]
-        given = self.conditions | conditions
-        given = {
-            k: pad_images(v, fed)
-            if isinstance(v, Tensor) and v.ndim > 2 and v.shape[-2:] == x.shape[-2:]
-            else v
-            for k, v in given.items()
-        }
-        maps = _maps(self.backbone, pad_images(x, fed), sorted(set(self.picks)), given)
+        given = {k: extend(v, (height, width), fed) for k, v in given.items()}
+        x = extend(x, (height, width), fed)
+        maps = _maps(self.backbone, x, sorted(set(self.picks)), given)
         found: list[Tensor] = []
         for stride, pick, rescale, project in zip(
             self.strides, self.picks, self.rescale, self.project, strict=True
@@ -179,13 +179,31 @@ def pad_images(images: Tensor, size: Sequence[int]) -> Tensor:
     return padded.reshape(*images.shape[:-2], *padded.shape[-2:])
 
 
+def image_size(*values: Any) -> tuple[int, int]:
+    """Height and width of the first image."""
+    for value in values:
+        for found in value.values() if isinstance(value, Mapping) else (value,):
+            if isinstance(found, Tensor) and found.ndim > 3:
+                return found.shape[-2], found.shape[-1]
+    raise ConfigError("there is no image (B, C, H, W) among the arguments")
+
+
+def extend(value: Any, size: tuple[int, int], whole: Sequence[int]) -> Any:
+    """`value`, with the images in it extended."""
+    if isinstance(value, Mapping):
+        return {k: extend(v, size, whole) for k, v in value.items()}
+    if isinstance(value, Tensor) and value.ndim > 2 and tuple(value.shape[-2:]) == size:
+        return pad_images(value, whole)
+    return value
+
+
 def _listed(backbone: nn.Module) -> bool:
     """Built with timm's ``features_only``: its forward pass gives the maps."""
     return type(backbone).__module__ == "timm.models._features"
 
 
 def _maps(
-    backbone: nn.Module, x: Tensor, picks: list[int], conditions: Mapping[str, Any]
+    backbone: nn.Module, x: Any, picks: list[int], conditions: Mapping[str, Any]
 ) -> dict[int, Tensor]:
     """Maps by the number of their level."""
     if _listed(backbone):

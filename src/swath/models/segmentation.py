@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from swath.errors import ConfigError
-from swath.models.features import Features, feature_levels, pad_images
+from swath.models.features import Features, extend, feature_levels, image_size
 from swath.models.registry import get_model
 from swath.models.weights import nearest
 
@@ -127,28 +127,23 @@ class SegmentationModel(nn.Module):
         self.decoder = decoder
         self.segmentation_head = nn.Conv2d(width, num_classes, kernel, padding=kernel // 2)
 
-    def forward(self, x: Tensor, **conditions: Any) -> Tensor:
+    def forward(self, x: Any = None, **conditions: Any) -> Tensor:
         """(B, C, H, W) to (B, num_classes, H, W).
 
         Args:
-            x: Images.
+            x: Images, or what else the backbone takes first.
             **conditions: For the backbone, by name (see `Features`).
         """
-        size = x.shape[-2:]
+        size = image_size(x, *conditions.values())
         multiple = max(self.encoder.multiple, 4)
         whole = [-(-n // multiple) * multiple for n in size]
-        given = {
-            k: pad_images(v, whole)
-            if isinstance(v, Tensor) and v.ndim > 2 and v.shape[-2:] == size
-            else v
-            for k, v in conditions.items()
-        }
-        x = pad_images(x, whole)
-        maps = dict(zip(self.encoder.strides, self.encoder(x, **given), strict=True))
+        given = {k: extend(v, size, whole) for k, v in conditions.items()}
+        found_maps = self.encoder(extend(x, size, whole), **given)
+        maps = dict(zip(self.encoder.strides, found_maps, strict=True))
         # Where the decoder looks at no map, there is one without channels that has its size.
         empty = maps[self.encoder.strides[-1]][:, :0]
         levels = [
-            maps.get(2**i, empty.new_zeros(len(x), 0, whole[0] // 2**i, whole[1] // 2**i))
+            maps.get(2**i, empty.new_zeros(len(empty), 0, whole[0] // 2**i, whole[1] // 2**i))
             for i in range(max(self.encoder.strides).bit_length())
         ]
         found: Tensor = self.segmentation_head(self.decoder(levels))
