@@ -21,7 +21,17 @@ __all__ = ["BaseTask"]
 STAGES = ("train", "val", "test")
 
 
-class BaseTask(LightningModule):
+class _Noted:
+    # A class of its own, because jsonargparse takes the options of a class with a `__new__` from
+    # that, and not from `__init__`.
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Note what the task is made with, before any ``__init__`` changes it."""
+        self = super().__new__(cls)
+        object.__setattr__(self, "given", given_settings(cls, args, kwargs))
+        return self
+
+
+class BaseTask(_Noted, LightningModule):
     """A Lightning module whose hyperparameters are plain Python, so that a checkpoint is plain too.
 
     A subclass's ``__init__`` checks its arguments and passes the rest on (``**options``); what it
@@ -65,9 +75,11 @@ class BaseTask(LightningModule):
         BandError: Bands that the weights have nothing for.
     """
 
-    #: What the learning rate's schedule and the best checkpoint look at.
+    #: What the learning rate's schedule looks at.
     monitor = "val_loss"
     mode = "min"
+    #: The score by which `swath fit` keeps the best checkpoint, and whether less or more is better.
+    best: tuple[str, str] = ("val_loss", "min")
     #: Names of arguments that are not saved.
     ignore: tuple[str, ...] = ()
 
@@ -76,12 +88,6 @@ class BaseTask(LightningModule):
     std: Tensor
     given: dict[str, Any]
     pretrained: Pretrained
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Note what the task is made with, before any ``__init__`` changes it."""
-        self = super().__new__(cls)
-        object.__setattr__(self, "given", given_settings(cls, args, kwargs))
-        return self
 
     def __init__(
         self,
