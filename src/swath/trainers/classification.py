@@ -49,6 +49,7 @@ class ClassificationTask(BaseTask):
     """
 
     shown = ("accuracy", "average_accuracy")
+    best = ("val_accuracy", "max")
 
     def __init__(
         self,

@@ -98,6 +98,7 @@ class RegressionTask(BaseTask):
 
     target_key = "label"
     shown = ("rmse", "r2")
+    best = ("val_rmse", "min")
 
     def __init__(
         self,

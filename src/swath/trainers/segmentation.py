@@ -61,6 +61,7 @@ class SemanticSegmentationTask(BaseTask):
     """
 
     shown = ("miou", "accuracy")
+    best = ("val_miou", "max")
 
     def __init__(
         self,

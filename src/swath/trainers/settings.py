@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-__all__ = ["given_settings", "plain", "split_options"]
+__all__ = ["given_settings", "plain", "split_options", "take_others"]
 
 
 def given_settings(cls: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -46,6 +46,18 @@ def split_options(cls: type[Any], options: dict[str, Any]) -> tuple[dict[str, An
     }
     own = {k: v for k, v in options.items() if k in known}
     return own, {k: v for k, v in options.items() if k not in known}
+
+
+def take_others(cls: type[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Take out of `options` what a task class has not.
+
+    The rest is passed on under its own name (``**options``), which is how jsonargparse learns what
+    a task takes.
+    """
+    _, others = split_options(cls, options)
+    for name in others:
+        del options[name]
+    return others
 
 
 def _is_task(base: type[Any]) -> bool:

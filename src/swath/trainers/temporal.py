@@ -14,7 +14,7 @@ from swath.trainers.architectures import MODELS, segmentation_model
 from swath.trainers.pretrained import Pretrained
 from swath.trainers.regression import PixelwiseRegressionTask, RegressionTask
 from swath.trainers.segmentation import SemanticSegmentationTask
-from swath.trainers.settings import split_options
+from swath.trainers.settings import take_others
 
 __all__ = ["SpatioTemporalPixelwiseRegression", "SpatioTemporalSegmentation", "TemporalRegression"]
 
@@ -142,12 +142,11 @@ class SpatioTemporalSegmentation(SemanticSegmentationTask):
         model_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        options, extra = split_options(SemanticSegmentationTask, kwargs)
-        self._note_options(model_options, extra)
+        self._note_options(model_options, take_others(SemanticSegmentationTask, kwargs))
         super().__init__(
             model, backbone, weights, in_channels, task, num_classes, num_labels, labels,
             pos_weight=pos_weight, loss=loss, class_weights=class_weights,
-            ignore_index=ignore_index, lr=lr, patience=patience, **options,
+            ignore_index=ignore_index, lr=lr, patience=patience, **kwargs,
         )  # fmt: skip
 
     def configure_models(self) -> None:
@@ -203,11 +202,10 @@ class SpatioTemporalPixelwiseRegression(PixelwiseRegressionTask):
         model_options: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        options, extra = split_options(PixelwiseRegressionTask, kwargs)
-        self._note_options(model_options, extra)
+        self._note_options(model_options, take_others(PixelwiseRegressionTask, kwargs))
         super().__init__(
             model, backbone, weights, in_channels, num_outputs, labels, loss=loss, lr=lr,
-            patience=patience, **options,
+            patience=patience, **kwargs,
         )  # fmt: skip
 
     def configure_models(self) -> None:
@@ -265,11 +263,10 @@ class TemporalRegression(RegressionTask):
     ) -> None:
         if out_steps < 1:
             raise ConfigError(f"out_steps is {out_steps}: expected at least 1")
-        options, extra = split_options(RegressionTask, kwargs)
-        self._note_options(model_options, extra)
+        self._note_options(model_options, take_others(RegressionTask, kwargs))
         super().__init__(
             model, in_channels=in_channels, num_outputs=num_outputs, labels=labels, loss=loss,
-            lr=lr, patience=patience, **options,
+            lr=lr, patience=patience, **kwargs,
         )  # fmt: skip
 
     def configure_models(self) -> None:
