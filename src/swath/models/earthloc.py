@@ -30,7 +30,7 @@ _STRIDE = 16
 class EarthLoc_Weights(WeightsEnum):
     """Published weights of `earthloc`, for 8-bit pictures of cloudless Sentinel-2 mosaics.
 
-    The provider states no licence for the file.
+    No licence of the file is known.
     """
 
     SENTINEL2_RESNET50 = weight(

@@ -13,6 +13,8 @@ from swath.sensors import Sensor, find_sensor, sensor_family
 
 __all__ = ["list_weights", "suits", "suits_task"]
 
+#: Rank of weights that take any bands: behind those that were made for these.
+_TOLD = (0, 1_000_000)
 #: Tasks for which a backbone is half the model: the other half is put on it.
 _ON_BACKBONES = frozenset({"segmentation", "classification", "detection", "change", "regression"})
 
@@ -27,7 +29,8 @@ def list_weights(
 ) -> list[WeightsEnum]:
     """Published weights that an image fits, the best first.
 
-    First come those that have all the bands as they are, then those whose first layer has to be
+    First come those that have all the bands as they are, then those that are told their channels'
+    wavelengths and so take any, then those whose first layer has to be
     adapted (see `fit_bands`), those with counterparts by wavelength before those with the merely
     near; of equals, those with the fewest bands left over.
 
@@ -48,9 +51,12 @@ def list_weights(
     if task is not None:
         entries = [e for e in entries if suits_task(e, task)]
     rated: list[tuple[tuple[int, ...], str, WeightsEnum]] = []
+    free = {e.weights for e in entries if e.bands == "any"}
     for enum in {e.weights for e in entries if e.weights is not None}:
         for member in enum.__members__.values():
             rank = _rank(member, sensors, bands)
+            if rank is None and enum in free and not member.bands:
+                rank = _TOLD  # its channels' wavelengths are an input
             if rank is not None and (rank[0] == 0 or not exact):
                 rated.append((rank, repr(member), member))
     return [member for *_, member in sorted(rated, key=lambda r: r[:2])]

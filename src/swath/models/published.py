@@ -130,8 +130,8 @@ def ssl4eo_s12_sentinel2(
 def ssl4eo_s12_sentinel1(url: str, model: str, method: str, **meta: Any) -> Weights:
     """SSL4EO-S12, Sentinel-1 GRD in decibels, standardised with the data set's statistics.
 
-    During pre-training two standard deviations around the mean were mapped to 0…1; the authors
-    use either downstream (https://github.com/zhu-xlab/SSL4EO-S12/issues/17).
+    During pre-training two standard deviations around the mean were mapped to 0…1; which of the two
+    suits a task better is to be tried (https://github.com/zhu-xlab/SSL4EO-S12/issues/17).
     """
     preset = Preset((-12.59, -20.26), (5.26, 5.91), resize=256, crop=224, bands=S1_BANDS)
     return _s12(
@@ -153,9 +153,10 @@ def seco(url: str, model: str) -> Weights:
     """Seasonal Contrast: Sentinel-2 in 8 bits.
 
     Each band is stretched from its quantiles to 0…1, cut there, then ImageNet's statistics are
-    applied (https://github.com/ServiceNow/seasonal-contrast/issues/19). The quantiles, given by
-    the authors as B2, B3, B4, are here in the order of the bands, B4, B3, B2. Elsewhere they
-    stand in the wrong order, are not cut, and ImageNet's statistics meet values up to 255.
+    applied (https://github.com/ServiceNow/seasonal-contrast/issues/19, a reading of the authors'
+    loader that they have not confirmed). The quantiles go with B2, B3, B4 in that loader and are
+    here in the order of the bands, B4, B3, B2. TorchGeo leaves them as they are, does not cut, and
+    lets ImageNet's statistics meet values up to 255.
     Source: https://arxiv.org/abs/2103.16607.
     """
     return weight(
@@ -184,7 +185,7 @@ def satlas(
         "https://hf.co/torchgeo/satlas/resolve/081d6607431bf36bdb59c223777cbb267131b8f2/" + file,
         Preset(mean, std, clip=(0, 1), crop=256, bands=bands),
         model=model, dataset="SatlasPretrain", publication="https://arxiv.org/abs/2211.15660",
-        repo=repo, license="Apache-2.0", sensor=sensor, bands=bands, units=units,
+        repo=repo, license="ODC-By-1.0", sensor=sensor, bands=bands, units=units,
     )  # fmt: skip
 
 

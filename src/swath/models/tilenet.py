@@ -25,7 +25,7 @@ __all__ = ["TileNet", "TileNet_Weights", "tilenet"]
 class TileNet_Weights(WeightsEnum):
     """Published weights of `tilenet`.
 
-    The provider states no licence for the file.
+    No licence of the file is known.
     """
 
     NAIP_ALL_TILE2VEC = weight(
