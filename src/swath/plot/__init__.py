@@ -4,6 +4,7 @@ Everything returns a `matplotlib.figure.Figure` made without pyplot: it needs no
 global state and is released with its last reference. Save it with `save_figure`.
 """
 
+from swath.plot.bands import plot_band_fit
 from swath.plot.curves import confusion_figure, training_curves
 from swath.plot.figure import class_legend, new_figure, save_figure
 from swath.plot.image import (
@@ -31,6 +32,7 @@ __all__ = [
     "labelled_images",
     "map_figure",
     "new_figure",
+    "plot_band_fit",
     "plot_layer",
     "plot_patches",
     "plot_split",
