@@ -94,7 +94,7 @@ def test_list_by_sensor_and_bands(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_list_that_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "list", "--sensor", "sentinel1", "--bands", "HH", "HV", "--exact")
+    text = said(capsys, "list", "--sensor", "sentinel1", "--bands", "VV", "VH", "--task", "forecast")
     assert "No published weights suit" in text
 
 
