@@ -4,12 +4,15 @@ A message carries the value, what was expected and the remedy, and names the fil
 `SwathError` for all of them, or the builtin that a caller of any other library would catch.
 """
 
+from collections.abc import Sequence
+
 __all__ = [
     "ArchiveError",
     "BandError",
     "CRSError",
     "ChecksumError",
     "ConfigError",
+    "ConfigMistakesError",
     "DatasetNotFoundError",
     "DependencyNotFoundError",
     "DiskSpaceError",
@@ -73,6 +76,14 @@ class NoOverlapError(SwathError, ValueError, RuntimeError):
 
 class ConfigError(SwathError, ValueError):
     """An option or configuration value that is unknown, missing or contradictory."""
+
+
+class ConfigMistakesError(ConfigError):
+    """All mistakes of a config at once, a line each."""
+
+    def __init__(self, heading: str, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n  ".join([heading, *self.mistakes]))
 
 
 class DatasetNotFoundError(SwathError, FileNotFoundError):

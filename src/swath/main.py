@@ -1,4 +1,5 @@
-"""The ``swath`` command: finds the subcommand, and shows an error as one line.
+"""The ``swath`` command: finds the subcommand, and shows an error as one line (a config's
+mistakes as one each).
 
 Nothing heavy is imported here: help must come at once.
 """
@@ -82,13 +83,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
-        _say(f"swath {name}: error: {_one_line(error)}\n", sys.stderr)
+        _say(f"swath {name}: error: {_told(error)}\n", sys.stderr)
         return 1
 
 
-def _one_line(error: Exception) -> str:
-    from swath.errors import SwathError
+def _told(error: Exception) -> str:
+    from swath.errors import ConfigMistakesError, SwathError
 
+    if isinstance(error, ConfigMistakesError):
+        return str(error)
     text = " ".join(str(error).split())
     if isinstance(error, SwathError):
         return text
