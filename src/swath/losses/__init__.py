@@ -1,6 +1,7 @@
 """Losses: with ignored truth, class weights and soft labels."""
 
 from swath.losses.build import LOSSES, CombinedLoss, classification_loss
+from swath.losses.contrastive import byol_loss, info_nce, nt_xent
 from swath.losses.overlap import DiceLoss, JaccardLoss, LovaszLoss, TverskyLoss
 from swath.losses.pixelwise import (
     BinaryCrossEntropyLoss,
@@ -25,5 +26,8 @@ __all__ = [
     "RQLoss",
     "RegressionLoss",
     "TverskyLoss",
+    "byol_loss",
     "classification_loss",
+    "info_nce",
+    "nt_xent",
 ]

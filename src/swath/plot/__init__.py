@@ -19,6 +19,7 @@ from swath.plot.labels import labelled_images
 from swath.plot.layers import plot_layer, radar_composite
 from swath.plot.maps import map_figure
 from swath.plot.panel import sample_panel
+from swath.plot.reconstruction import plot_reconstruction
 from swath.plot.samplers import plot_patches
 from swath.plot.splits import plot_split
 
@@ -35,6 +36,7 @@ __all__ = [
     "plot_band_fit",
     "plot_layer",
     "plot_patches",
+    "plot_reconstruction",
     "plot_split",
     "radar_composite",
     "rgb",

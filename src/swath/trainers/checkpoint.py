@@ -52,7 +52,8 @@ def load_task(path: Path, map_location: str | torch.device = "cpu") -> BaseTask:
             f"{os.fspath(path)} holds no task of Swath: expected a checkpoint of swath fit"
         )
     hparams = {k: v for k, v in hparams.items() if not k.startswith("_")}
-    hparams["weights"] = None  # the checkpoint's own are loaded below
+    if "weights" in hparams:
+        hparams["weights"] = None  # the checkpoint's own are loaded below
     task: BaseTask = kind(**hparams)
     task.load_state_dict(content["state_dict"])
     return task.to(map_location).eval()

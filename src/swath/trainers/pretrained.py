@@ -26,6 +26,7 @@ _BESIDE = (
     r"(^|\.)(fc|head|heads|projector|projection_head|predictor|classifier)\.",
     r"(^|\.)(encoder_k|momentum_encoder|teacher)\.",
     r"(^|\.)queue(_ptr)?$",
+    r"(^|\.)(decoder\w*\.|mask_token$)",
 )
 
 

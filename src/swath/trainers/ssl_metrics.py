@@ -60,19 +60,21 @@ class EmbeddingMetrics(Metric):
             labels: (B,) class indices.
         """
         unit = F.normalize(one.detach().float(), dim=1)
-        self.sums += torch.stack([unit.double().sum(0), unit.double().square().sum(0)])
-        self.counts[0] += len(unit)
+        pairs = found = kept = 0
         if two is not None:
             likeness = unit @ F.normalize(two.detach().float(), dim=1).T
-            found = likeness.argmax(1) == torch.arange(len(unit), device=unit.device)
-            self.counts[1] += len(unit)
-            self.counts[2] += found.sum()
+            pairs = len(unit)
+            found = int((likeness.argmax(1) == torch.arange(pairs, device=unit.device)).sum())
         if features is not None and labels is not None:
-            room = self.limit - sum(len(part) for part in self.labels)
-            if room > 0:
-                self.features.append(F.normalize(features.detach().float(), dim=1)[:room])
-                self.labels.append(labels.detach().long()[:room])
-                self.counts[3] += min(len(labels), room)
+            room = max(self.limit - sum(len(part) for part in self.labels), 0)
+            kept = min(room, len(labels))
+            if kept:
+                self.features.append(F.normalize(features.detach().float(), dim=1)[:kept])
+                self.labels.append(labels.detach().long()[:kept])
+        # not in place: what was reset in a validation cannot be changed in a training
+        sums = [unit.double().sum(0), unit.double().square().sum(0)]
+        self.sums = self.sums + torch.stack(sums)
+        self.counts = self.counts + self.counts.new_tensor([len(unit), pairs, found, kept])
 
     def compute(self) -> dict[str, Tensor]:
         """Scores by name, each a scalar."""

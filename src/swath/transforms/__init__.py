@@ -2,6 +2,7 @@
 
 from swath.transforms.augment import Augmentation
 from swath.transforms.colour import RandomBandDropout, RandomBandJitter, RandomGrayscale
+from swath.transforms.exposure import RandomExposure
 from swath.transforms.indices import (
     AppendBNDVI,
     AppendEVI,
@@ -57,6 +58,7 @@ __all__ = [
     "RandomBandDropout",
     "RandomBandJitter",
     "RandomClouds",
+    "RandomExposure",
     "RandomGrayscale",
     "RandomHaze",
     "RandomShadow",
