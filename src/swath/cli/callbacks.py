@@ -1,100 +1,142 @@
-"""What a run leaves behind beside its checkpoints: a picture, or patches of probabilities."""
+"""What a run leaves behind beside its checkpoints: pictures, or patches of probabilities."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+import time
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 
+from swath.cli.gallery import Gallery, gallery_of
+
 __all__ = ["PatchWriter", "Picture"]
+
+logger = logging.getLogger("swath.cli")
+
+_PAUSE = 60.0  # seconds between two pictures of a training that goes on
 
 
 class Picture(Callback):
-    """Image | truth | prediction of a few patches: those with most classes and most labels."""
+    """Pictures of what a task says of its validation and test samples, whatever the task.
+
+    What is drawn is the task's own forward pass of the epoch, not a second one. The pictures are
+    ``val.png``, ``test.png`` and their like (``val_mistakes.png``, ``val_scatter.png``): they are
+    drawn at the end, when something breaks, and at most once a minute in between; and they go to
+    loggers that take figures. A picture that cannot be drawn is a warning, and ends no training.
+    """
 
     def __init__(self, folder: str, rows: int = 4) -> None:
         self.folder, self.rows = folder, rows
-        self._kept: list[tuple[float, torch.Tensor, torch.Tensor, Any]] = []
+        self._gallery = Gallery({})
+        self._handle: Any = None
+        self._said: Any = None
+        self._drawn = float("-inf")
+        self._complete: tuple[str, Gallery, int] | None = None  # the last whole epoch's
+
+    def _begin(self, task: LightningModule) -> None:
+        self._release()
+        self._gallery = gallery_of(task)
+        self._gallery.rows = self.rows
+
+        def note(module: Any, args: Any, output: Any) -> None:
+            self._said = output
+
+        self._handle = task.register_forward_hook(note)
+
+    def _release(self) -> None:
+        if self._handle is not None:
+            self._handle.remove()
+        self._handle = self._said = None
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin anew: the last epoch's patches are shown."""
-        self._kept = []
+        """Begin anew: the last epoch's samples are shown."""
+        self._begin(pl_module)
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew."""
-        self._kept = []
+        self._begin(pl_module)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any,
         **kwargs: Any,
     ) -> None:  # fmt: skip
-        """Look for telling patches."""
-        self._keep(batch, pl_module)
+        """Look for telling samples."""
+        self._look(trainer, batch)
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any,
         **kwargs: Any,
     ) -> None:  # fmt: skip
-        """Look for telling patches."""
-        self._keep(batch, pl_module)
+        """Look for telling samples."""
+        self._look(trainer, batch)
 
-    def _keep(self, batch: Any, task: LightningModule) -> None:
-        ignored = task.hparams.get("ignore_index")
-        places = batch["bounds"].tolist() if "bounds" in batch else [None] * len(batch["image"])
-        for image, mask, place in zip(batch["image"], batch["mask"], places, strict=True):
-            known = mask if ignored is None else mask[mask != ignored]
-            telling = len(known.unique()) + known.numel() / mask.numel()
-            same = [k for k in self._kept if _shared(k[3], place) > 0.2]
-            worse = [k for k in same if k[0] < telling]
-            if len(worse) < len(same) or (
-                not same and len(self._kept) == self.rows and telling <= self._kept[-1][0]
-            ):
-                continue
-            kept = [k for k in self._kept if all(k is not w for w in worse)]
-            kept.append((telling, image.cpu(), mask.cpu(), place))
-            self._kept = sorted(kept, key=lambda k: -k[0])[: self.rows]
+    def _look(self, trainer: Trainer, batch: Any) -> None:
+        said, self._said = self._said, None
+        if said is None or not trainer.is_global_zero:
+            return
+        try:
+            self._gallery.add(batch, said)
+        except Exception as error:  # a task of the user's own may speak of anything
+            logger.warning("no picture: %s: %s", type(error).__name__, error)
+            self._release()
+            self._gallery = Gallery({})
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw validation patches."""
-        self._draw(trainer, pl_module, "val")
+    def _end(self, trainer: Trainer, stage: str) -> None:
+        self._release()
+        if not trainer.sanity_checking:
+            self._complete = (stage, self._gallery, trainer.global_step)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw validation patches of `swath validate`."""
-        if trainer.state.fn == "validate":
-            self._draw(trainer, pl_module, "val")
+        """Draw, if it is time."""
+        self._end(trainer, "val")
+        if trainer.state.fn == "validate" or time.monotonic() - self._drawn > _PAUSE:
+            self.draw(trainer)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw test patches."""
-        self._draw(trainer, pl_module, "test")
+        """Draw."""
+        self._end(trainer, "test")
+        self.draw(trainer)
 
-    @torch.no_grad()
-    def _draw(self, trainer: Trainer, task: LightningModule, stage: str) -> None:
-        if not self._kept or not trainer.is_global_zero:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the last validation."""
+        self.draw(trainer)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Draw the last validation that was whole."""
+        self._release()
+        self.draw(trainer)
+
+    def draw(self, trainer: Trainer) -> None:
+        """Write the pictures of the last whole epoch, unless they are there."""
+        if self._complete is None or not trainer.is_global_zero:
             return
-        from swath.cli.picture import panel_figure
         from swath.plot import save_figure
 
-        was_training = task.training
-        task.eval()
-        images = torch.stack([k[1] for k in self._kept])
-        masks = torch.stack([k[2] for k in self._kept])
-        found = task(images.to(task.device)).argmax(1).cpu()
-        task.train(was_training)
-        figure = panel_figure(images.numpy(), masks.numpy(), found.numpy(), dict(task.hparams))
-        save_figure(figure, os.path.join(self.folder, f"{stage}.png"))
+        (stage, gallery, step), self._complete = self._complete, None
+        try:
+            for suffix, figure in gallery.figures().items():
+                save_figure(figure, os.path.join(self.folder, f"{stage}{suffix}.png"))
+                _send(trainer, f"{stage}{suffix}", figure, step)
+        except Exception as error:
+            logger.warning("no picture of %s: %s: %s", stage, type(error).__name__, error)
+        self._drawn = time.monotonic()
 
 
-def _shared(a: Sequence[float] | None, b: Sequence[float] | None) -> float:
-    """Share of patch `a` that patch `b` covers too, of their `bounds`."""
-    if a is None or b is None:
-        return 0.0
-    width = min(a[1], b[1]) - max(a[0], b[0])
-    height = min(a[4], b[4]) - max(a[3], b[3])
-    return max(width, 0.0) * max(height, 0.0) / ((a[1] - a[0]) * (a[4] - a[3]))
+def _send(trainer: Trainer, name: str, figure: Any, step: int) -> None:
+    """Give a figure to those loggers that take one."""
+    for one in trainer.loggers:
+        kind = type(one).__name__
+        if kind == "TensorBoardLogger":
+            one.experiment.add_figure(name, figure, step, close=False)
+        elif kind == "WandbLogger":
+            one.log_image(name, [figure], step=step)  # type: ignore[attr-defined]
+        elif kind == "MLFlowLogger":
+            one.experiment.log_figure(one.run_id, figure, f"pictures/{name}_{step:07d}.png")  # type: ignore[attr-defined]  # fmt: skip
 
 
 class PatchWriter(BasePredictionWriter):

@@ -17,7 +17,13 @@ _COLOURS = (
 
 
 def display_bands(bands: Sequence[str] | None, channels: int) -> list[int]:
-    """Which channels to show as red, green and blue: those of that name, else the last three."""
+    """Which channels to show as red, green and blue.
+
+    Those of that name; else three channels without names are in this order, and of any others the
+    third, second and first are shown, since satellites count from blue on.
+    """
+    if bands is None and channels == 3:
+        return [0, 1, 2]
     names = [name.lower() for name in bands or ()]
     found = [next((names.index(n) for n in group if n in names), None) for group in _COLOURS]
     if all(i is not None for i in found):
@@ -31,17 +37,22 @@ def panel_figure(
     """A row a patch: what the satellite saw, what is known, what the model says.
 
     Args:
-        images: (B, C, H, W) raw pixels.
+        images: (B, C, H, W) raw pixels, or (B, T, C, H, W) of several dates.
         masks: (B, H, W) class indices, with the task's `ignore_index` where nothing is known.
         found: (B, H, W) class indices.
         known: The task's hyperparameters.
     """
     from swath.plot import sample_panel
+    from swath.plot.dates import dates_panel
 
+    bands = display_bands(known.get("bands"), images.shape[-3])
+    colours, ignore = known.get("colors") or None, known.get("ignore_index")
+    if images.ndim == 5:
+        return dates_panel(
+            images, masks, found, classes=known["classes"], colours=colours, rgb_bands=bands,
+            ignore=ignore,
+        )  # fmt: skip
     return sample_panel(
         {"image": images, "mask": masks, "prediction": found, "valid": (images != 0).any(1)},
-        classes=known["classes"],
-        colours=known.get("colors") or None,
-        rgb_bands=display_bands(known.get("bands"), images.shape[1]),
-        ignore=known.get("ignore_index"),
-    )
+        classes=known["classes"], colours=colours, rgb_bands=bands, ignore=ignore,
+    )  # fmt: skip
