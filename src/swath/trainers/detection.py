@@ -56,8 +56,8 @@ class ObjectDetectionTask(BaseTask):
             weights have, else 3.
         num_classes: With the background, as in torchvision; one more than `classes` if left out.
         trainable_layers: How many of the backbone's last layers are trained (`freeze_layers`):
-            a ResNet has 5. If left out, 3 where there are weights, and all of them where they are
-            random (frozen random layers, which other packages have, only lose information).
+            a ResNet has 5. If left out, 3 where there are weights and the layers are known, else
+            all: layers of random weights are not frozen, which would only lose information.
         lr: Learning rate.
         patience: Epochs without improvement before the learning rate falls to a tenth.
         freeze_backbone: Train the pyramid and heads alone. Batch norms of frozen layers keep
@@ -110,8 +110,6 @@ class ObjectDetectionTask(BaseTask):
             )
         names = _class_names(num_classes, classes)
         self.given["classes"], self.given["num_classes"] = names, len(names) + 1
-        if trainable_layers is None and self.given["weights"] and not freeze_backbone:
-            self.given["trainable_layers"] = 3  # so it is when a checkpoint is read again
         super().__init__(**options)
         self._told: set[str] = set()
 
@@ -128,11 +126,15 @@ class ObjectDetectionTask(BaseTask):
         else:
             self.model = build_detector(
                 model, h["backbone"], h["num_classes"], self.pretrained, h["channels"],
-                h["anchor_sizes"], h["model_options"],
+                h["anchor_sizes"], self.given["model_options"],
             )  # fmt: skip
         if h["freeze_backbone"]:
             self.trunk.requires_grad_(False)
-        elif h["trainable_layers"] is not None:
+            return
+        told = h["trainable_layers"] is not None or self.pretrained.weights is None
+        if not told and hasattr(self.trunk, "group_matcher"):
+            h["trainable_layers"] = 3  # and so it is when a checkpoint is read again
+        if h["trainable_layers"] is not None:
             freeze_layers(self.trunk, h["trainable_layers"])
 
     @property
@@ -223,6 +225,9 @@ class ObjectDetectionTask(BaseTask):
         """
         found: list[dict[str, Tensor]] = self(images)
         for objects in found:
+            # FCOS and RetinaNet have an output for class 0 as well, which nothing ever is
+            real = objects["labels"] > 0
+            objects.update({name: values[real] for name, values in objects.items()})
             if "masks" in objects:
                 objects["masks"] = objects["masks"].squeeze(1) > 0.5
         return found

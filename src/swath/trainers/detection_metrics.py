@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, distributed
 from torchmetrics.detection import MeanAveragePrecision
@@ -36,6 +37,10 @@ class DetectionMetrics(MeanAveragePrecision):
             super().__init__(
                 iou_type=("bbox", "segm") if masks else "bbox", class_metrics=True,
                 max_detection_thresholds=[1, 10, max(most, 11)], backend="faster_coco_eval",
+                # COCO's own: the defaults are rounded to single precision, and a recall of 3/5
+                # would not reach 0.6
+                iou_thresholds=np.linspace(0.5, 0.95, 10).tolist(),
+                rec_thresholds=np.linspace(0.0, 1.0, 101).tolist(),
             )  # fmt: skip
         except ModuleNotFoundError as error:
             raise DependencyNotFoundError(

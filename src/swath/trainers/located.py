@@ -104,7 +104,9 @@ def _one_crs(batches: Sequence[Mapping[str, Any]]) -> Any:
     said: list[Any] = []
     for batch in batches:
         own = batch.get("crs", [])
-        said += [c for c in (own if isinstance(own, list | tuple) else [own]) if c not in said]
+        for crs in own if isinstance(own, list | tuple) else [own]:
+            if crs not in said:
+                said.append(crs)
     if len(said) != 1:
         raise CRSError(
             f"the prediction says {len(said)} coordinate reference systems ({said}): say which "

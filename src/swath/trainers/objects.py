@@ -53,10 +53,10 @@ def objects_of(
         shapes = [mask := batch["mask"][i]] if masks else []
         if masks and mask.numel() == 0:
             shapes = [mask.reshape(len(boxes), *image.shape[-2:])]
-        if isinstance(batch["bbox_xyxy"], Tensor) and labels.ndim == 1:
+        _check_numbers(name, boxes, labels, shapes, image)
+        if isinstance(batch["bbox_xyxy"], Tensor):
             real = (labels != -1) & ~((labels == 0) & (boxes == 0).all(1))
             boxes, labels, shapes = boxes[real], labels[real], [s[real] for s in shapes]
-        _check_numbers(name, boxes, labels, shapes, image)
         _check_labels(name, labels, num_classes)
         sides = boxes[:, 2:] - boxes[:, :2]
         if not bool(((sides >= 0) & sides.isfinite()).all()):
