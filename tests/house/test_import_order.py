@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "losses": FILES,
     "models": FILES | {"fetch", "transforms"},
     "trainers": PIXELS | {"datasets", "samplers", "transforms", "losses", "models", "plot"},
+    "tasks": {"trainers"},
     "datamodules": PIXELS
     | {"datasets", "samplers", "transforms", "losses", "models", "trainers", "plot"},
     "predict": PIXELS | {"datasets", "samplers", "plot"},
