@@ -56,7 +56,9 @@ def test_both_losses_are_the_papers(t: float, bank: int | None) -> None:
     old = None if bank is None else vectors(bank, 2)
     kept = None if old is None else tensor(old)
     found = nt_xent(tensor(one), tensor(two), t, bank=kept)
-    assert float(found) == pytest.approx(slow_nt_xent(one, two, t, () if old is None else old), 1e-5)
+    assert float(found) == pytest.approx(
+        slow_nt_xent(one, two, t, () if old is None else old), 1e-5
+    )
     found = info_nce(tensor(one), tensor(two), t, bank=kept)
     assert float(found) == pytest.approx(slow_info_nce(one, two, t, old), 1e-5)
 

@@ -180,7 +180,9 @@ def test_the_optimiser_is_the_paper_s() -> None:
     assert group["weight_decay"] == 0.05
 
 
-@pytest.mark.parametrize("options", [{"reg_tokens": 2}, {"class_token": False, "global_pool": "avg"}])
+@pytest.mark.parametrize(
+    "options", [{"reg_tokens": 2}, {"class_token": False, "global_pool": "avg"}]
+)
 def test_other_tokens_than_patches(options: dict) -> None:
     task = MAETask(vit(**options), **SMALL)
     loss = task.step({"image": torch.rand(2, 4, 32, 32) * 1000}, "train")
