@@ -19,11 +19,14 @@ __all__ = ["main"]
 COMMANDS = {
     "demo": ("swath.cli.demo", "make a small world, train on it, test and map it (minutes)"),
     "init": ("swath.cli.init", "look at images and labels, and write a commented config"),
+    "stats": ("swath.cli.stats", "mean, deviation and nodata of bands, shares of classes"),
     "fit": ("swath.cli.fit", "train the model of a config"),
     "validate": ("swath.cli.validate", "score a checkpoint on the validation ground"),
     "test": ("swath.cli.test", "score a checkpoint on ground that training never saw"),
     "predict": ("swath.cli.predict", "write a checkpoint's probabilities, a file a patch"),
     "map": ("swath.cli.map", "write the map of a checkpoint over images: one GeoTIFF for QGIS"),
+    "doctor": ("swath.cli.doctor", "what is installed, what works, and what is missing for what"),
+    "report": ("swath.cli.report", "compare runs on one HTML page that needs no network"),
     "models": ("swath.cli.models", "list architectures and published weights that suit images"),
 }
 
