@@ -59,6 +59,38 @@ def test_the_example_of_weights_runs() -> None:
     assert shapes.startswith("[(2, 256, 56, 56), (2, 512, 28, 28), (2, 1024, 14, 14)")
 
 
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder a class, as the examples of training have it."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(("Forest", "River")):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(10):
+            pixels = rng.integers(0, 90, (16, 16, 3), dtype=np.uint8) + 90 * number
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "pictures" / name / f"{i}.png")
+    return tmp_path
+
+
+def test_the_examples_of_training_run(pictures: Path) -> None:
+    *_, code = blocks("python")
+    (config,) = blocks("yaml")
+    (pictures / "config.yaml").write_text(config.replace("max_epochs: 30", "max_epochs: 1"))
+    runs = [
+        ["-c", code.replace("max_epochs=30", "max_epochs=1")],
+        ["-m", "swath", "fit", "--config", "config.yaml"],
+    ]
+    for arguments in runs:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", *arguments], capture_output=True, text=True,
+            cwd=pictures, env=os.environ,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+    assert list((pictures / "runs").rglob("best.ckpt"))
+
+
 def test_every_command_exists() -> None:
     shown = set(re.findall(r"^\s*swath (\w+)", "\n".join(blocks("sh")), re.MULTILINE))
     done = subprocess.run(
