@@ -249,6 +249,15 @@ def test_versions_have_their_papers_numbers() -> None:
     assert SimCLRTask(Small(3), version=1, size=16).model.momentum_encoder is None  # type: ignore[union-attr]
 
 
+def test_a_plateau_is_the_training_s_without_validation(tmp_path) -> None:
+    task = make("simclr1", schedule="plateau", warmup_epochs=0)
+    run = trainer(2, tmp_path)
+    run.fit(task, DataLoader(images(), 8))
+    config = run.strategy.lr_scheduler_configs[0]
+    assert config.monitor == "train_loss"
+    assert "train_loss" in run.callback_metrics
+
+
 def test_lars_trains_with_a_warmup_that_fits(tmp_path) -> None:
     task = make("simclr1", optimizer="lars", lr=1.0)
     data, run = images(), trainer(4, tmp_path)
@@ -280,6 +289,7 @@ def test_short_names() -> None:
         (MoCoTask, {"memory_bank_size": -1}, ConfigError, "memory_bank_size is -1"),
         (BYOLTask, {"target_momentum": 1.2}, ConfigError, "target_momentum is 1.2"),
         (BYOLTask, {"lora": 4}, ConfigError, "lora"),
+        (MoCoTask, {"schedule": [3], "warmup_epochs": 2}, ConfigError, "warm-up goes with"),
         (BYOLTask, {"grayscale_weights": [1.0, 2.0]}, BandError, "grayscale_weights has 2"),
         (BYOLTask, {"weights": True}, ConfigError, "a module of your own"),
         (SimCLRTask, {"learning_rate": 1}, TypeError, "learning_rate"),

@@ -46,7 +46,7 @@ def test_exposure_leaves_nodata_alone() -> None:
     image[0, :, :4] = torch.nan
     found = RandomExposure(p=1.0)(image)
     assert torch.equal(found.isnan(), image.isnan())
-    with pytest.raises(ConfigError, match="contrast is 1.5"):
+    with pytest.raises(ConfigError, match=r"contrast is 1\.5"):
         RandomExposure(0.4, 1.5)
 
 

@@ -6,6 +6,10 @@ precision of the training.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -14,7 +18,22 @@ from swath.errors import ConfigError, GridError
 
 __all__ = ["byol_loss", "info_nce", "nt_xent"]
 
+P = ParamSpec("P")
 
+
+def _exact(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """Compute a loss in float32 where autocast would multiply in 16 bits."""
+
+    @wraps(loss)
+    def run(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+        tensors = [a for a in (*args, *kwargs.values()) if isinstance(a, Tensor)]
+        with torch.autocast(tensors[0].device.type if tensors else "cpu", enabled=False):
+            return loss(*args, **kwargs)
+
+    return run
+
+
+@_exact
 def nt_xent(
     one: Tensor,
     two: Tensor,
@@ -55,6 +74,7 @@ def nt_xent(
     return F.cross_entropy(similar, partner)
 
 
+@_exact
 def info_nce(
     queries: Tensor,
     keys: Tensor,
@@ -92,6 +112,7 @@ def info_nce(
     return F.cross_entropy(queries @ choice.T / temperature, target)
 
 
+@_exact
 def byol_loss(prediction: Tensor, target: Tensor) -> Tensor:
     """BYOL's loss of one direction: the mean squared distance of unit vectors, ``2 - 2 cos``.
 

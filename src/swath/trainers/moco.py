@@ -117,6 +117,13 @@ class MoCoTask(TwoViewTask):
             if self.given.get(name) is None:
                 self.given[name] = value
         given = self.given
+        if not isinstance(given["schedule"], str):
+            if warmup_epochs:
+                raise ConfigError(
+                    f"schedule is {given['schedule']} and warmup_epochs is {warmup_epochs}: a "
+                    "warm-up goes with schedule 'cosine' or 'constant'"
+                )
+            given["warmup_epochs"] = 0
         if not 0 <= given["moco_momentum"] <= 1:
             raise ConfigError(f"moco_momentum is {given['moco_momentum']}: expected 0 to 1")
         if given["layers"] < 1:

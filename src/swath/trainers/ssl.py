@@ -170,7 +170,7 @@ class SelfSupervisedTask(BaseTask):
 
     def optimizer_options(self) -> dict[str, Any]:
         """What the optimiser and its schedule are made of."""
-        options, trainer = dict(self.hparams), self._trainer
+        options, trainer = {"patience": 10, **self.hparams}, self._trainer
         epochs = None if trainer is None else trainer.max_epochs
         warmup = options.get("warmup_epochs") or 0
         if options["schedule"] != "plateau" and epochs and 0 < epochs <= warmup:
