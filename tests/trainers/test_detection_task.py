@@ -21,6 +21,7 @@ from squares import (
     squares,
 )
 from torch import Tensor, nn
+from torchvision.models.detection import FCOS_ResNet50_FPN_Weights
 
 from swath.datasets import stack_samples
 from swath.errors import BandError, ConfigError, CRSError, GridError
@@ -47,7 +48,7 @@ def batch(count: int = 2) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("kind", "channels", "lr", "epochs"),
-    [("faster-rcnn", 32, 4e-3, 60), ("retinanet", 32, 3e-3, 60), ("fcos", 64, 3e-3, 40)],
+    [("faster-rcnn", 32, 4e-3, 80), ("retinanet", 32, 3e-3, 80), ("fcos", 64, 3e-3, 40)],
 )
 def test_squares_are_learned(kind: str, channels: int, lr: float, epochs: int, tmp_path) -> None:
     torch.manual_seed(0)
@@ -282,6 +283,8 @@ def test_wrong_arguments_are_named() -> None:
         small(model_options={"head": nn.Identity()})
     with pytest.raises(BandError, match="bands has 3"):
         small(bands=["B2", "B3", "B4"])
+    with pytest.raises(ConfigError, match=r"FCOS_ResNet50_FPN_Weights.COCO_V1.*whole detector"):
+        small(weights=FCOS_ResNet50_FPN_Weights.COCO_V1)
     assert small(classes=None, num_classes=3).hparams["classes"] == ["class 1", "class 2"]
 
 

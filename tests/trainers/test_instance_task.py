@@ -43,7 +43,7 @@ def test_squares_are_learned(tmp_path) -> None:
     torch.manual_seed(0)
     model = narrow_detector("mask-rcnn", 32)
     task = InstanceSegmentationTask(model, lr=3e-3, schedule="cosine", **NUMBERS)
-    trainer = learn(task, 50, tmp_path)
+    trainer = learn(task, 60, tmp_path)
     scores = trainer.validate(task, loader(squares()), verbose=False)[0]
     assert scores["val_segm_map"] > 0.8
     assert scores["val_bbox_map"] > 0.8

@@ -45,8 +45,14 @@ def build_detector(
         options: For the detector's class in torchvision, and ``min_size`` and ``max_size``.
 
     Raises:
-        ConfigError: No such detector, backbone or option.
+        ConfigError: No such detector, backbone or option; weights of a whole detector.
     """
+    if type(pretrained.weights).__module__.startswith("torchvision.models.detection"):
+        raise ConfigError(
+            f"weights {pretrained.name!r} are of a whole detector: expected a backbone's, such as "
+            "'ResNet50_Weights.SENTINEL2_ALL_MOCO' or True; or load them into torchvision's "
+            "detector and give that as model"
+        )
     given = dict(options or {})
     known: set[str] = set()
     for cls in DETECTORS[name][0].__mro__:  # type: ignore[attr-defined]
