@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import io
 import json
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,7 +18,15 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 
 from swath.cli.callbacks import PatchWriter, Picture
+from swath.cli.check import check_layers, parser_options
+from swath.cli.classes import find_class
+from swath.cli.layers import read_layers, with_full_names
+from swath.cli.rows import RowWriter
+from swath.cli.run_folder import RunRecord
+from swath.cli.trackers import add_trackers
+from swath.datamodules import GeoDataModule
 from swath.errors import ConfigError
+from swath.trainers import BaseTask, SemanticSegmentationTask
 
 __all__ = ["SwathCLI", "run_stage"]
 
@@ -27,6 +37,7 @@ class SwathCLI(LightningCLI):
     def __init__(self, stage: str, argv: Sequence[str]) -> None:
         self.stage = stage
         self.folder = ""
+        self.command = (stage, *argv)
         super().__init__(
             LightningModule,
             LightningDataModule,
@@ -44,11 +55,14 @@ class SwathCLI(LightningCLI):
         """Options that are the run's and not Lightning's."""
         parser.add_argument("--name", type=str, default="run", help="name of the run")
         parser.add_argument("--runs", type=str, default="runs", help="folder of all runs")
+        parser.add_argument(
+            "--track", type=str | list[str], default=[], help="tensorboard, mlflow, wandb: also"
+        )
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(
             {
-                "checkpoint.monitor": "val_miou",
-                "checkpoint.mode": "max",
+                "checkpoint.monitor": None,  # the task's own `best`
+                "checkpoint.mode": "auto",
                 "checkpoint.filename": "best",
                 "checkpoint.save_last": True,
                 "checkpoint.enable_version_counter": False,
@@ -72,6 +86,9 @@ class SwathCLI(LightningCLI):
             raise ConfigError(f"--ckpt_path {resumed} does not exist")
         config["trainer"]["default_root_dir"] = self.folder
         config["checkpoint"]["dirpath"] = self.folder
+        best = best_score(config["model"])
+        chosen = chosen_score(config["checkpoint"], best)
+        config["checkpoint"]["monitor"], config["checkpoint"]["mode"] = chosen
         config["name"] = os.path.basename(os.path.normpath(self.folder))
         if _is_own(config["trainer"]["logger"]):
             # A test must not write over the training's metrics.csv, nor a resumed training.
@@ -91,18 +108,33 @@ class SwathCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Any:
         """A trainer with the callbacks of the stage."""
         trainer: Any = super().instantiate_trainer(**kwargs)
+        maps = self._maps()
         if self.stage == "predict":
-            trainer.callbacks.append(PatchWriter(os.path.join(self.folder, "predictions")))
+            writer = (
+                PatchWriter if maps and isinstance(self.datamodule, GeoDataModule) else RowWriter
+            )
+            trainer.callbacks.append(writer(os.path.join(self.folder, "predictions")))
         else:
             trainer.callbacks.append(Picture(self.folder))
+        if self.stage == "fit":
+            add_trackers(trainer, self.config["fit"]["track"], self.folder)
+        config = self.config[self.stage]
+        trainer.callbacks.append(RunRecord(self.folder, self.command, config["seed_everything"]))
         return trainer
+
+    def _maps(self) -> bool:
+        """Whether the task gives each pixel of one image a class."""
+        task: Any = self.model
+        return type(task) is SemanticSegmentationTask and task.hparams["task"] == "multiclass"
 
     def after_fit(self) -> None:
         """Say where the best model is."""
         best: Any = self.trainer.checkpoint_callback
         if best is not None and best.best_model_path:
             print(f"\nBest epoch: {best.monitor} {float(best.best_model_score):.3f}")
-        print(f"Run: {self.folder} (config.yaml, metrics.csv, best.ckpt, last.ckpt, val.png)")
+        files = ("config.yaml", "metrics.csv", "best.ckpt", "last.ckpt", "val.png")
+        there = [f for f in files if os.path.exists(os.path.join(self.folder, f))]
+        print(f"Run: {self.folder} ({', '.join(there)})")
         print("Next: swath test --config " + os.path.join(self.folder, "config.yaml"))
 
     def after_validate(self) -> None:
@@ -128,25 +160,54 @@ class SwathCLI(LightningCLI):
             json.dump(scores, file, indent=2)
         os.replace(path + ".part", path)
         print("\n" + score_table(scores))
-        print(f"Scores: {path}   Picture: {os.path.join(self.folder, f'{stage}.png')}")
-        checkpoint = self.config[self.stage]["ckpt_path"]
-        print(f"Next: swath map --checkpoint {checkpoint} --images DIR --out map.tif")
+        picture = os.path.join(self.folder, f"{stage}.png")
+        print(f"Scores: {path}" + (f"   Picture: {picture}" if os.path.exists(picture) else ""))
+        if self._maps():
+            checkpoint = self.config[self.stage]["ckpt_path"]
+            print(f"Next: swath map --checkpoint {checkpoint} --images DIR --out map.tif")
 
 
 def score_table(scores: dict[str, float]) -> str:
-    """Scores as lines of text: the overall ones, then the IoU of each class."""
-    overall = {
+    """Scores as lines of text: the overall ones, then those of each class, a column a score."""
+    labels = {
         "accuracy": "overall accuracy",
         "majority": "  of the commonest class alone",
         "miou": "mean IoU",
     }
-    lines = [f"  {label:32}{scores[key]:6.3f}" for key, label in overall.items() if key in scores]
-    lines += [
-        f"    {name.removeprefix('iou/'):30}" + (f"{value:6.3f}" if value == value else "  none")
-        for name, value in scores.items()
-        if name.startswith("iou/")
-    ]
+    overall = [k for k in labels if k in scores]
+    overall += [k for k in scores if "/" not in k and k not in labels]
+    lines = [f"  {labels.get(key, key):32}{_number(scores[key])}" for key in overall]
+    columns = list(dict.fromkeys(k.partition("/")[0] for k in scores if "/" in k))
+    if len(columns) > 1:
+        lines.append(" " * 34 + "".join(f"{c:>11}" for c in columns))
+    for name in dict.fromkeys(k.partition("/")[2] for k in scores if "/" in k):
+        cells = [scores.get(f"{column}/{name}", float("nan")) for column in columns]
+        wide = "".join(f"{_number(c):>11}" for c in cells)
+        lines.append(f"    {name:30}" + (_number(cells[0]) if len(columns) == 1 else wide))
     return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    if value != value:
+        return "  none"
+    return f"{value:6.3f}" if abs(value) < 1000 else f"{value:6.4g}"
+
+
+def best_score(model: Any) -> tuple[str, str]:
+    """What a task keeps its best checkpoint by; a module that is no task of Swath: the loss."""
+    cls = find_class(model["class_path"], "model")
+    return getattr(cls, "best", BaseTask.best)
+
+
+def chosen_score(given: Any, best: tuple[str, str]) -> tuple[str, str]:
+    """Name and direction of the score that decides, from the options and the task."""
+    monitor, mode = given["monitor"] or best[0], given["mode"]
+    if mode != "auto":
+        return monitor, mode
+    if monitor == best[0]:
+        return best
+    less = any(word in monitor for word in ("loss", "rmse", "mse", "mae", "error", "perplexity"))
+    return monitor, "min" if less else "max"
 
 
 def _is_own(logger: Any) -> bool:
@@ -192,6 +253,19 @@ def newest_run(runs: str, name: str) -> str:
     return os.path.dirname(max(found, key=os.path.getmtime))
 
 
+def own_options() -> dict[str, tuple[Any, bool]]:
+    """The options that `SwathCLI` adds to Lightning's."""
+    parser = LightningArgumentParser()
+    cli: Any = SwathCLI
+    cli.add_arguments_to_parser(None, parser)
+    return parser_options(parser)
+
+
+def asks(argv: Sequence[str]) -> bool:
+    """Whether only help is wanted: the config may then be in any state."""
+    return any(a in ("--help", "-h") or a.partition("=")[0].endswith(".help") for a in argv)
+
+
 def run_stage(stage: str, argv: Sequence[str]) -> int:
     """Run ``fit``, ``validate``, ``test`` or ``predict``."""
     argv = ["--help" if a == "--help-all" else a for a in argv]
@@ -218,10 +292,27 @@ def run_stage(stage: str, argv: Sequence[str]) -> int:
             warnings.filterwarnings("ignore", message=f".*{noise}.*")
         warnings.filterwarnings("ignore", category=FutureWarning, module="lightning")
         try:
-            SwathCLI(stage, argv)
+            layers = read_layers(argv)
+            if not asks(argv):
+                check_layers(stage, layers, own_options())
+            full = with_full_names(argv, layers)
+            with short_help() if asks(argv) else contextlib.nullcontext():
+                SwathCLI(stage, full)
         except ArgumentError as error:
             raise ConfigError(f"{error}; swath {stage} --help lists the options") from error
     return 0
+
+
+@contextlib.contextmanager
+def short_help() -> Iterator[None]:
+    """Leave long lists of subclasses (every layer of PyTorch) out of what is printed."""
+    text = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(text):
+            yield
+    finally:
+        lists = re.compile(r",\s+known\s+subclasses:[^)]*(?=\))")
+        print(lists.sub(lambda m: m[0] if m[0].count(",") < 20 else "", text.getvalue()), end="")
 
 
 @contextlib.contextmanager

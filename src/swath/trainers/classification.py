@@ -152,6 +152,8 @@ class MultiLabelClassificationTask(ClassificationTask):
         **options: Of `ClassificationTask` and `BaseTask`.
     """
 
+    best = ("val_f1", "max")  # most labels are absent: accuracy rewards saying so
+
     def __init__(
         self,
         model: str | nn.Module = "resnet50",
