@@ -129,6 +129,7 @@ class Picture(Callback):
 
 def _send(trainer: Trainer, name: str, figure: Any, step: int) -> None:
     """Give a figure to those loggers that take one."""
+    one: Any
     for one in trainer.loggers:
         kind = type(one).__name__
         if kind == "TensorBoardLogger":

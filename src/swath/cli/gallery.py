@@ -96,7 +96,8 @@ class Masks(_Patches):
         """The patches."""
         if not self.kept:
             return {}
-        return {"": panel_figure(*self.arrays(), self.known)}
+        images, truth, found = self.arrays()
+        return {"": panel_figure(images, truth, found, self.known)}
 
 
 class Values(_Patches):
@@ -242,7 +243,8 @@ class Boxes(Gallery):
         masks = len(found) > 0 and "masks" in found[0] and "mask" in batch
         truths, _ = objects_of(batch, self.known["num_classes"], masks)
         for image, truth, objects in zip(batch["image"], truths, found, strict=True):
-            score = 1000 * len(truth["labels"].unique()) + min(len(truth["labels"]), 50)
+            labels = truth["labels"].tolist()
+            score = 1000 * len({*labels}) + min(len(labels), 50)
             if len(self.kept) == self.rows and score <= self.kept[-1][0]:
                 continue
             self.kept.append((score, image.to("cpu", copy=True), _on_cpu(truth), _on_cpu(objects)))

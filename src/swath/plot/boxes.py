@@ -100,6 +100,6 @@ def _draw(axis: Any, objects: Mapping[str, Any], table: Mapping[int, Any]) -> No
             inside = y0 < 0.05 * abs(np.diff(axis.get_ylim())[0])  # above it there is no room
             axis.text(
                 x0 - 0.5, max(y0, 0) - 0.5, f"{scores[k]:.2f}", fontsize="x-small", color="white",
-                va="top" if inside else "bottom", bbox={"facecolor": colour, "linewidth": 0, "pad": 0.6},
-                clip_on=True,
+                va="top" if inside else "bottom", clip_on=True,
+                bbox={"facecolor": colour, "linewidth": 0, "pad": 0.6},
             )  # fmt: skip
