@@ -67,7 +67,7 @@ def test_positions_are_sines_and_cosines() -> None:
     for row in range(2):
         for column in range(3):
             wanted = []
-            for place in (row, column):
+            for place in (column, row):
                 rates = [10000 ** -(i / 2) for i in range(2)]
                 wanted += [math.sin(place * r) for r in rates]
                 wanted += [math.cos(place * r) for r in rates]

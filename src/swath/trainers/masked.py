@@ -40,8 +40,8 @@ def patches_to_image(patches: Tensor, patch: tuple[int, int], size: tuple[int, i
 def positions(grid: tuple[int, int], width: int, prefix: int = 0) -> Tensor:
     """(prefix + rows · columns, width): sines and cosines of a patch's row and column.
 
-    Half of the width says the row, half the column, as in https://arxiv.org/abs/2111.06377; the
-    prefix (class token) has 0.
+    Half of the width says the column, half the row, in the order of the published networks of
+    https://arxiv.org/abs/2111.06377; the prefix (class token) has 0.
 
     Raises:
         ConfigError: A width that is no multiple of 4.
@@ -50,7 +50,7 @@ def positions(grid: tuple[int, int], width: int, prefix: int = 0) -> Tensor:
         raise ConfigError(f"a width of {width} cannot hold positions: expected a multiple of 4")
     rate = 10000 ** -(torch.arange(width // 4, dtype=torch.float64) / (width // 4))
     axes = torch.meshgrid(*(torch.arange(n, dtype=torch.float64) for n in grid), indexing="ij")
-    parts = [wave for axis in axes for a in [axis.reshape(-1, 1) * rate]
+    parts = [wave for axis in axes[::-1] for a in [axis.reshape(-1, 1) * rate]
              for wave in (a.sin(), a.cos())]  # fmt: skip
     found = torch.cat(parts, 1).float()
     return torch.cat([torch.zeros(prefix, width), found])
