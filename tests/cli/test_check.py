@@ -118,6 +118,8 @@ def test_missing_and_misplaced(tmp_path: Path) -> None:
     assert "is no LightningModule" in mistakes(wrong, tmp_path)[0]
     assert "no module 'mine'" in mistakes("model: {class_path: mine.Task}", tmp_path)[0]
     assert "has no class" in mistakes("model: {class_path: swath.trainers.Clas}", tmp_path)[0]
+    empty = "model:\n  class_path: Regression\n  init_args:\n"
+    assert "model.init_args is empty" in mistakes(empty, tmp_path)[0]
     taken = "model: {class_path: Regression, dict_kwargs: {a: 1}}"
     assert mistakes(taken, tmp_path) == []
 

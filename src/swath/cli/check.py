@@ -127,6 +127,9 @@ class _Check:
                 hint = nearest(key, _SPEC) if before is None else ""
                 near = hint if hint.startswith("did") else "arguments go below init_args"
                 self._wrong((*path, key), f"is no key here: {near}")
+            elif value[key] is None:
+                self._wrong((*path, key), "is empty: give it a value, or leave it out")
+                return before
         cls, name = before, value.get("class_path")
         if name is not None:
             try:

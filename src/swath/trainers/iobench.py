@@ -31,6 +31,8 @@ class IOBenchTask(BaseTask):
         **options: Of `BaseTask`; none makes a difference.
     """
 
+    best = ("val_samples_per_second", "max")
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         #: Numbers of each stage's last epoch, by name.
