@@ -32,11 +32,13 @@ options:
   --trainer.KEY VALUE           any argument of lightning's Trainer: --trainer.max_epochs 20
   --model.init_args.KEY VALUE   any argument of the task: --model.init_args.lr 0.0003
   --data.init_args.KEY VALUE    any argument of the data: --data.init_args.batch_size 8
+  --track NAMES       log to mlflow or wandb besides (tensorboard: wherever it is installed)
   --print_config      print the config that all of this gives, and stop
   --help-all          all options (slow: it imports the libraries)
 
-A run's folder holds the config as it was resolved, metrics.csv, best.ckpt, last.ckpt, the scores
-as JSON and a picture image | truth | prediction.
+A run's folder holds the config as it was resolved, environment.json (versions, machine, revision,
+command, how it ended), metrics.csv, curves.png, best.ckpt, last.ckpt, the scores as JSON, tables of
+classes and confusions, and pictures of samples. swath report compares runs.
 """
 
 

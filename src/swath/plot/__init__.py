@@ -5,7 +5,10 @@ global state and is released with its last reference. Save it with `save_figure`
 """
 
 from swath.plot.bands import plot_band_fit
+from swath.plot.boxes import box_panel
+from swath.plot.comparison import comparison_figure
 from swath.plot.curves import confusion_figure, training_curves
+from swath.plot.dates import dates_panel
 from swath.plot.figure import class_legend, new_figure, save_figure
 from swath.plot.image import (
     as_array,
@@ -22,13 +25,17 @@ from swath.plot.panel import sample_panel
 from swath.plot.reconstruction import plot_reconstruction
 from swath.plot.samplers import plot_patches
 from swath.plot.splits import plot_split
+from swath.plot.values import scatter_figure, value_panel
 
 __all__ = [
     "as_array",
+    "box_panel",
     "class_legend",
     "class_table",
     "colour_mask",
+    "comparison_figure",
     "confusion_figure",
+    "dates_panel",
     "default_colours",
     "labelled_images",
     "map_figure",
@@ -42,6 +49,8 @@ __all__ = [
     "rgb",
     "sample_panel",
     "save_figure",
+    "scatter_figure",
     "stretch",
     "training_curves",
+    "value_panel",
 ]
