@@ -265,17 +265,23 @@ class Bench:
         return {"seconds": seconds}
 
 
-def main() -> None:
+def answering() -> Callable[[dict[str, Any]], None]:
+    """What answers on the standard output, which is nobody else's from now on."""
     # What a library prints must not be taken for an answer.
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    job = json.loads(sys.argv[1])
-    torch.set_num_threads(job["threads"] or torch.get_num_threads())
 
     def answer(value: dict[str, Any]) -> None:
         answers.write(json.dumps(value) + "\n")
         answers.flush()
 
+    return answer
+
+
+def main() -> None:
+    answer = answering()
+    job = json.loads(sys.argv[1])
+    torch.set_num_threads(job["threads"] or torch.get_num_threads())
     try:
         bench = Bench(job)
     except Exception as error:

@@ -16,6 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +69,10 @@ def parse() -> argparse.Namespace:
 class Worker:
     """A process that holds a model."""
 
-    def __init__(self, python: str, job: dict[str, Any]) -> None:
+    def __init__(self, python: str, job: dict[str, Any], script: str = "model_worker.py") -> None:
         environment = os.environ | {"HF_HUB_OFFLINE": "1"}
         self.process = subprocess.Popen(
-            [python, "-W", "ignore", str(HERE / "model_worker.py"), json.dumps(job)],
+            [python, "-W", "ignore", str(HERE / script), json.dumps(job)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env=environment,
         )  # fmt: skip
@@ -122,17 +123,27 @@ def measure(args: argparse.Namespace, model: str, setting: str) -> dict[str, Any
     }
     row: dict[str, Any] = {"model": model, "setting": setting, **job}
     row |= {who: {"about": w.about} for who, w in workers.items()}
+    take_turns(row, workers, PHASES, args.rounds)
+    return row | {"summary": summarise(row)}
+
+
+def take_turns(
+    row: dict[str, Any], workers: dict[str, Worker], phases: Sequence[str], rounds: int
+) -> None:
+    """Every worker's times of each phase and its memory into the row; the workers end."""
     try:
-        for phase in PHASES:
+        for phase in phases:
             alive = [w for w in workers if "error" not in row[w]["about"]]
-            for turn in range(args.rounds):
+            for turn in range(rounds):
                 for who in alive if turn % 2 == 0 else alive[::-1]:
                     if "error" in row[who].get(phase, {}) or "skipped" in row[who].get(phase, {}):
                         continue
                     found = workers[who].ask(phase)
                     turns = row[who].setdefault(phase, {"rounds": []})
                     if "seconds" in found:
-                        turns["rounds"].append(found["seconds"])
+                        turns["rounds"].append(found.pop("seconds"))
+                        for name, value in found.items():
+                            turns.setdefault(name, []).append(value)
                     else:
                         row[who][phase] = found
         for who, worker in workers.items():
@@ -141,13 +152,12 @@ def measure(args: argparse.Namespace, model: str, setting: str) -> dict[str, Any
     finally:
         for worker in workers.values():
             worker.close()
-    return row | {"summary": summarise(row)}
 
 
-def summarise(row: dict[str, Any]) -> dict[str, Any]:
+def summarise(row: dict[str, Any], phases: Sequence[str] = PHASES) -> dict[str, Any]:
     """Medians, and how many times ours goes into the peer's: above 1 ours is faster or smaller."""
     summary: dict[str, Any] = {}
-    for phase in PHASES:
+    for phase in phases:
         medians = {}
         for who in ("ours", "peer"):
             rounds = row.get(who, {}).get(phase, {}).get("rounds")

@@ -13,6 +13,7 @@ from typing import Any
 
 import index
 import sampling
+import training
 
 HERE = Path(__file__).resolve().parent
 
@@ -109,6 +110,8 @@ def main() -> None:
         parts["index"] = index.table(found["runs"])
     if found := load("memory.json"):
         parts["memory"] = memory(found)
+    if found := load("training.json"):
+        parts["training"] = training.table(found)
     readme = HERE / "README.md"
     text = readme.read_text(encoding="utf-8")
     for name, part in parts.items():
