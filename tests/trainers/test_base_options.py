@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from swath.errors import ConfigError
-from swath.trainers import BaseTask, ClassificationTask
+from swath.trainers import BaseTask, ClassificationTask, load_task
 from swath.trainers.settings import plain
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -140,3 +140,20 @@ def test_bad_options_at_once() -> None:
     for options, message in (({"ema": 2.0}, "ema is 2"), ({"std": [1.0, 0, 1]}, "std is")):
         with pytest.raises(ConfigError, match=message):
             ClassificationTask(net(), in_channels=3, num_classes=2, **options)
+
+
+def test_numbers_of_numpy_are_saved_as_plain_ones(tmp_path) -> None:
+    """A float64 is a float, and yet no checkpoint that is read safely may hold one."""
+    std = list(np.array([1.0, 2.0, 3.0]))
+    task = ClassificationTask("resnet18", num_classes=2, lr=np.float64(0.1), std=std)
+    assert type(task.hparams["lr"]) is float
+    assert [type(s) for s in task.hparams["std"]] == [float] * 3
+    assert type(plain(np.str_("a"))) is str
+    fit(task, epochs=1).save_checkpoint(tmp_path / "x.ckpt")
+    load_task(tmp_path / "x.ckpt")
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed", "64-true"])
+def test_every_precision_trains(precision: str) -> None:
+    trainer = fit(ClassificationTask(net(), num_classes=2), precision=precision)
+    assert torch.isfinite(trainer.callback_metrics["val_loss"])

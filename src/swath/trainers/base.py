@@ -161,7 +161,8 @@ class BaseTask(_Noted, LightningModule):
         if self.hparams["then"] is not None:
             mean, std = (image.new_tensor(n).view(-1, 1, 1) for n in self.hparams["then"])
             image = (image - mean) / std
-        return torch.nan_to_num(image)
+        # in the model's precision (bf16-true, half), which the buffers share
+        return torch.nan_to_num(image).to(self.mean.dtype)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Doubt the first batch, if its values can hardly be what the weights expect."""

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 __all__ = ["given_settings", "plain", "split_options", "take_others"]
 
+#: Types that a checkpoint may hold; not their subclasses, such as NumPy's float64.
+_PLAIN = (bool, int, float, str)
+
 
 def given_settings(cls: type[Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Every argument of a class's constructor by name, its defaults and its bases' included.
@@ -72,7 +75,7 @@ def plain(value: Any) -> Any:
     What cannot be said in plain Python becomes None: the object itself was given by the user, and
     is given again when the task is made again.
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    if value is None or type(value) in _PLAIN:
         return value
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__}.{value.name}"
@@ -80,6 +83,9 @@ def plain(value: Any) -> Any:
         return value.tolist()
     if hasattr(value, "tolist"):  # NumPy's arrays and numbers
         return plain(value.tolist())
+    for kind in _PLAIN:  # np.float64 is gone by now; what is left are other subclasses
+        if isinstance(value, kind):
+            return kind(value)
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, dict):
