@@ -98,3 +98,24 @@ def test_bad_arguments() -> None:
     task = PixelwiseRegressionTask("fcn")
     with pytest.raises(GridError, match="expected"):
         task.step({"image": torch.rand(1, 3, 8, 8), "mask": torch.rand(1, 8, 9)}, "val")
+
+
+def test_half_precision_rounds_no_truth() -> None:
+    """bfloat16 makes -9999 to -9984 and 1234.5 to 1232."""
+    data = [
+        {"image": torch.rand(3, 8, 8), "mask": torch.where(torch.rand(8, 8) < 0.5, -9999, 1234.5)}
+        for _ in range(4)
+    ]
+    task = PixelwiseRegressionTask("fcn", num_filters=2, lr=1e-9, ignore_value=-9999)
+    trainer = Trainer(
+        max_epochs=1, accelerator="cpu", logger=False, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=False, precision="bf16-mixed",
+    )  # fmt: skip
+    trainer.fit(task, DataLoader(data, 2), DataLoader(data, 2))
+    assert float(trainer.callback_metrics["val_mae"]) == pytest.approx(1234.5, abs=1.5)
+
+
+def test_what_is_ignored_is_so_in_the_truth_s_precision() -> None:
+    metrics = RegressionMetrics(["a"], ignore_value=-99.9)  # no float32
+    metrics.update(torch.ones(2, 1), torch.tensor([[2.0], [-99.9]]))
+    assert float(metrics.compute()["mae"]) == 1

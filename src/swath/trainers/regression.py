@@ -39,10 +39,12 @@ class RegressionMetrics(Metric):
     def update(self, preds: Tensor, target: Tensor) -> None:
         """Count (B, outputs, …) of both."""
         preds = preds.movedim(1, 0).flatten(1).double()
-        target = target.movedim(1, 0).flatten(1).double()
+        target = target.movedim(1, 0).flatten(1)
+        # in the truth's own precision: -99.9 is another number in float64
         known = ~target.isnan()
         if self.ignore_value is not None:
             known &= target != self.ignore_value
+        target = target.double()
         truth = torch.where(known, target, 0)
         error = torch.where(known, preds, 0) - truth
         parts = [known.double(), error, error.abs(), error**2, truth, truth**2]
@@ -150,6 +152,8 @@ class RegressionTask(BaseTask):
     def step(self, batch: Any, stage: str) -> Tensor:
         """Loss of a batch, logged, and its errors counted."""
         found: Tensor = self(batch["image"])
+        # half precision has three digits: neither truth nor errors fit in
+        found = found.to(torch.promote_types(found.dtype, torch.float32))
         truth: Tensor = batch[self.target_key].to(found.dtype)
         found, truth = self._aligned(found, truth)
         if truth.shape != found.shape:
