@@ -183,3 +183,12 @@ def test_any_backbone_under_any_decoder(model: str, backbone: str) -> None:
 def test_a_module_of_one_s_own() -> None:
     task = SemanticSegmentationTask(torch.nn.Conv2d(2, 3, 1), in_channels=2, num_classes=3)
     assert task(torch.rand(1, 2, 9, 7)).shape == (1, 3, 9, 7)
+
+
+def test_truth_of_any_type_and_a_single_class_are_scored() -> None:
+    metrics = SegmentationMetrics(["a", "b"], multilabel=True)
+    metrics.update(torch.tensor([[1, 0]]), torch.tensor([[1.0, 1.0]]))
+    assert float(metrics.compute()["accuracy"]) == 0.5
+    alone = SegmentationMetrics(["a"])
+    alone.update(torch.zeros(1, 2, 2, dtype=torch.long), torch.zeros(1, 2, 2, dtype=torch.long))
+    assert float(alone.compute()["iou/a"]) == 1

@@ -41,8 +41,8 @@ class SegmentationMetrics(Metric):
         self.multilabel = multilabel
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Count a batch of indices (B, H, W); multilabel (B, L, H, W)."""
-        self.confusion.update(preds, target)
+        """Count a batch of indices (B, H, W); multilabel (B, L, H, W). Truth of any type."""
+        self.confusion.update(preds, target.long())
 
     def reset(self) -> None:
         """Forget everything."""
@@ -66,6 +66,8 @@ class SegmentationMetrics(Metric):
     def counts(self) -> dict[str, Tensor]:
         """Hits, false alarms and misses of each class (C,), and what concerns all of them."""
         matrix = self.confusion.compute().double()  # [truth, prediction]
+        if not self.multilabel:
+            matrix = matrix.view(len(self.names), len(self.names))  # of one class it is a scalar
         if self.multilabel:
             hit, false, missed = matrix[:, 1, 1], matrix[:, 0, 1], matrix[:, 1, 0]
             accuracy = (matrix[:, 0, 0] + hit).sum() / matrix.sum()
