@@ -21,6 +21,8 @@ from swath.errors import FileMissingError
 __all__ = ["Run", "differing", "find_runs", "ranked", "read_run"]
 
 _SECRET = re.compile(r"(?i)(token|password|passwd|secret|api_?key|credential)")
+#: Settings that follow from the run's folder: no choice of anybody's.
+_PLACES = ("default_root_dir", "dirpath", "save_dir", "logger.version")
 
 
 @dataclass
@@ -98,7 +100,10 @@ def read_run(folder: str, name: str | None = None) -> Run:
     run = Run(name or os.path.basename(os.path.abspath(folder)), folder)
     config = _read(run, "config.yaml", _yaml) or {}
     flat = {k: v for k, v in _flat(config).items() if not _SECRET.search(k)}
-    run.settings = {k: v for k, v in flat.items() if not k.startswith(("name", "runs", "ckpt"))}
+    run.settings = {
+        k: v for k, v in flat.items()
+        if k.partition(".")[0] not in ("name", "runs", "ckpt_path") and not k.endswith(_PLACES)
+    }  # fmt: skip
     run.environment = _read(run, "environment.json", _json) or {}
     _read_metrics(run)
     best = run.environment.get("best")
