@@ -270,3 +270,50 @@ def test_a_class_that_the_model_does_not_have() -> None:
         losses.DiceLoss()(logits, target)
     with pytest.raises(GridError, match="expected"):
         losses.DiceLoss()(logits, target[:, :2])
+
+
+def test_cross_entropy_of_weightless_classes_alone_is_zero() -> None:
+    logits = data()[0].requires_grad_()
+    found = losses.CrossEntropyLoss([0, 1, 1, 1])(logits, torch.zeros(2, 5, 6).long())
+    found.backward()
+    assert float(found) == 0
+    assert logits.grad is not None
+    assert bool((logits.grad == 0).all())
+
+
+def test_cross_entropy_names_a_class_or_a_shape_that_is_not_there() -> None:
+    logits, target = data()
+    with pytest.raises(GridError, match="expected"):
+        losses.CrossEntropyLoss()(logits, target[:, None])
+    target[0, 0, 0] = 255
+    with pytest.raises(ConfigError, match="say ignore_index=255"):
+        losses.CrossEntropyLoss()(logits, target)
+    # uint8 has no -100: it must not be taken for 156
+    with pytest.raises(ConfigError, match="class 156"):
+        losses.CrossEntropyLoss()(logits, torch.full((2, 5, 6), 156, dtype=torch.uint8))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_does_not_overflow(dtype: torch.dtype) -> None:
+    g = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 300, 300, generator=g)
+    target = torch.randint(0, 2, (2, 1, 300, 300), generator=g)
+    for loss in (
+        losses.BinaryCrossEntropyLoss(), losses.FocalLoss("binary"), losses.DiceLoss("binary"),
+        losses.LovaszLoss("binary"),
+    ):  # fmt: skip
+        found = loss(logits.to(dtype), target)
+        torch.testing.assert_close(found, loss(logits, target), rtol=1e-3, atol=1e-3)
+    error = losses.RegressionLoss()((logits * 100).to(dtype), target * 0.0)
+    torch.testing.assert_close(
+        error, losses.RegressionLoss()(logits * 100, target * 0.0), rtol=1e-2, atol=0
+    )
+
+
+@pytest.mark.parametrize("mode", ["binary", "multiclass"])
+def test_focal_has_a_slope_where_it_is_certain(mode: str) -> None:
+    logits = torch.tensor([[200.0]] if mode == "binary" else [[200.0, -200.0]], requires_grad=True)
+    target = torch.tensor([[1.0]] if mode == "binary" else [0])
+    losses.FocalLoss(mode, gamma=0.5)(logits, target).backward()  # type: ignore[arg-type]
+    assert logits.grad is not None
+    assert bool(logits.grad.isfinite().all())

@@ -10,7 +10,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swath.errors import ConfigError, GridError
-from swath.losses.targets import MODES, Mode, check_weights, truth, with_channel
+from swath.losses.targets import (
+    MODES,
+    Mode,
+    check_weights,
+    class_indices,
+    precise,
+    truth,
+    with_channel,
+)
 
 __all__ = [
     "BinaryCrossEntropyLoss",
@@ -52,13 +60,20 @@ class CrossEntropyLoss(nn.Module):
         Args:
             input: Logits (B, C, …).
             target: Class indices (B, …), or shares of classes (B, C, …).
+
+        Raises:
+            GridError: Shapes that do not fit.
+            ConfigError: A class index that is not there.
         """
+        input = precise(input)
         if target.shape != input.shape:
-            index = -100 if self.ignore_index is None else self.ignore_index
-            if bool((target == index).all()):
+            index, counted = class_indices(input, target, self.ignore_index)
+            if self.class_weights is not None:  # a class may weigh nothing
+                counted = counted & (self.class_weights[index] > 0)
+            if not bool(counted.any()):
                 return input.sum() * 0.0
             return F.cross_entropy(
-                input, target.long(), self.class_weights, ignore_index=index,
+                input, torch.where(counted, index, -100), self.class_weights, ignore_index=-100,
                 label_smoothing=self.label_smoothing,
             )  # fmt: skip
         shares, counted = truth(input, target, "multiclass", self.ignore_index)
@@ -103,6 +118,7 @@ class BinaryCrossEntropyLoss(nn.Module):
                 f"the truth has the shape {tuple(target.shape)} and the prediction "
                 f"{tuple(input.shape)}: expected the same"
             )
+        input = precise(input)
         counted = torch.ones_like(target, dtype=torch.bool)
         if self.ignore_index is not None:
             counted = target != self.ignore_index
@@ -159,19 +175,23 @@ class FocalLoss(nn.Module):
         shares, counted = truth(input, target, self.mode, self.ignore_index)
         if self.mode == "multiclass":
             log_p = input.log_softmax(1)
-            loss = -shares * (1 - log_p.exp()) ** self.gamma * log_p
+            loss = -shares * self._ease(1 - log_p.exp()) * log_p
             loss = loss * self._column(input.ndim)
             return loss.sum(1, keepdim=True)[counted].sum() / counted.sum().clamp_min(1)
         weight: Tensor | float
         yes, no = F.logsigmoid(input), F.logsigmoid(-input)
-        loss_yes = -shares * no.exp() ** self.gamma * yes
-        loss_no = -(1 - shares) * yes.exp() ** self.gamma * no
+        loss_yes = -shares * self._ease(no.exp()) * yes
+        loss_no = -(1 - shares) * self._ease(yes.exp()) * no
         if self.class_weights is not None and self.mode == "binary":
             loss_no, loss_yes = self.class_weights[0] * loss_no, self.class_weights[-1] * loss_yes
             weight = 1.0
         else:
             weight = self._column(input.ndim)
         return ((loss_yes + loss_no) * weight * counted).sum() / counted.sum().clamp_min(1)
+
+    def _ease(self, wrong: Tensor) -> Tensor:
+        """``wrong ** gamma``, whose slope at 0 is infinite for gammas below 1."""
+        return wrong.clamp_min(torch.finfo(wrong.dtype).eps) ** self.gamma
 
     def _column(self, ndim: int) -> Tensor | float:
         if self.class_weights is None:
@@ -200,6 +220,7 @@ class OrdinalLoss(nn.Module):
             input: Logits (B, C, …), the classes in their order.
             target: Class indices (B, …), or shares of classes (B, C, …).
         """
+        input = precise(input)
         shares, counted = truth(input, target, "multiclass", self.ignore_index)
         apart = input.softmax(1).cumsum(1) - shares.cumsum(1)
         # the last sums are both 1
@@ -242,6 +263,7 @@ class RegressionLoss(nn.Module):
                 f"the truth has the shape {tuple(target.shape)} and the prediction "
                 f"{tuple(input.shape)}: expected the same"
             )
+        input = precise(input)
         counted = ~target.isnan() if target.is_floating_point() else torch.ones_like(target).bool()
         if self.ignore_value is not None:
             counted = counted & (target != self.ignore_value)

@@ -11,7 +11,15 @@ from torch.nn import functional as F
 
 from swath.errors import ConfigError, GridError
 
-__all__ = ["Mode", "check_weights", "probabilities", "truth", "with_channel"]
+__all__ = [
+    "Mode",
+    "check_weights",
+    "class_indices",
+    "precise",
+    "probabilities",
+    "truth",
+    "with_channel",
+]
 
 Mode = Literal["binary", "multiclass", "multilabel"]
 MODES = ("binary", "multiclass", "multilabel")
@@ -37,10 +45,41 @@ def probabilities(logits: Tensor, mode: Mode) -> Tensor:
 
 
 def with_channel(input: Tensor, target: Tensor, mode: Mode) -> tuple[Tensor, Tensor]:
-    """Binary predictions in the very shape of their truth, as both with one channel."""
+    """Binary predictions in the very shape of their truth, as both with one channel; precise."""
+    input = precise(input)
     if mode == "binary" and input.shape == target.shape:
         return input.unsqueeze(1), target.unsqueeze(1)
     return input, target
+
+
+def precise(logits: Tensor) -> Tensor:
+    """Logits in float32 at least: sums over pixels overflow half precision."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def class_indices(
+    logits: Tensor, target: Tensor, ignore_index: int | None
+) -> tuple[Tensor, Tensor]:
+    """Class indices (B, …) for logits (B, C, …), 0 where they do not count, and which of them do.
+
+    Raises:
+        GridError: Shapes that do not fit.
+        ConfigError: A class index that is not there.
+    """
+    if target.shape != (logits.shape[0], *logits.shape[2:]):
+        raise GridError(_misfit(logits, target))
+    counted = torch.ones_like(target, dtype=torch.bool)
+    if ignore_index is not None:
+        counted = target != ignore_index
+    classes = logits.shape[1]
+    index = torch.where(counted, target, 0).long()
+    if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < classes:
+        wrong = int(index.max() if int(index.max()) >= classes else index.min())
+        raise ConfigError(
+            f"the truth has class {wrong} and the model {classes} classes (0 to "
+            f"{classes - 1}): if it stands for no label, say ignore_index={wrong}"
+        )
+    return index, counted
 
 
 def truth(
@@ -65,20 +104,8 @@ def truth(
     """
     soft = target.shape == logits.shape and (mode != "multiclass" or target.is_floating_point())
     if mode == "multiclass" and not soft:
-        if target.shape != (logits.shape[0], *logits.shape[2:]):
-            raise GridError(_misfit(logits, target))
-        counted = torch.ones_like(target, dtype=torch.bool)
-        if ignore_index is not None:
-            counted = target != ignore_index
-        classes = logits.shape[1]
-        index = torch.where(counted, target, 0).long()
-        if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < classes:
-            wrong = int(index.max() if int(index.max()) >= classes else index.min())
-            raise ConfigError(
-                f"the truth has class {wrong} and the model {classes} classes (0 to "
-                f"{classes - 1}): if it stands for no label, say ignore_index={wrong}"
-            )
-        shares = F.one_hot(index, classes).movedim(-1, 1).to(logits.dtype)
+        index, counted = class_indices(logits, target, ignore_index)
+        shares = F.one_hot(index, logits.shape[1]).movedim(-1, 1).to(logits.dtype)
         return shares, counted.unsqueeze(1)
     if mode == "binary" and target.ndim == logits.ndim - 1:
         target = target.unsqueeze(1)
