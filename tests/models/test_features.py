@@ -283,6 +283,49 @@ def test_images_reach_the_network_as_they_are() -> None:
     assert min(seen[1].shape[-2:]) == 96
 
 
+def seen_by(model: nn.Module, image: Tensor) -> Tensor:
+    """What the network gets of an image."""
+    seen: list[Tensor] = []
+    model.backbone.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))  # type: ignore[union-attr]
+    with torch.no_grad():
+        model.eval()([image])
+    return seen[0][0]
+
+
+def test_a_detector_does_to_images_what_its_options_say() -> None:
+    image = torch.randint(0, 255, (2, 64, 64), dtype=torch.uint8)
+
+    def build(**settings: Any) -> nn.Module:
+        return detection_model(resnet18(in_chans=2, **SHALLOW), channels=8, **settings)
+
+    torch.testing.assert_close(seen_by(build(), image), image.float())
+    scaled = build(options={"image_mean": [9.0, 1.0], "image_std": [2.0, 4.0]})
+    expected = (image - torch.tensor([9.0, 1]).view(2, 1, 1)) / torch.tensor([2.0, 4]).view(2, 1, 1)
+    torch.testing.assert_close(seen_by(scaled, image), expected)
+    assert seen_by(build(options={"min_size": 96}), image).shape == (2, 96, 96)
+    assert seen_by(build(options={"fixed_size": (96, 32)}), image).shape[-2:] == (32, 96)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"num_classes": 0}, "num_classes is 0"),
+        ({"num_classes": 1}, "at least 2"),
+        ({"num_classes": 0, "kind": "retinanet"}, "num_classes is 0"),
+        ({"max_size": 64}, "min_size is missing"),
+        ({"options": {"box_nms_tresh": 0.3}}, "box_nms_thresh"),
+    ],
+)
+def test_settings_that_no_detector_has(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        detection_model(resnet18(in_chans=2, **SHALLOW), channels=8, **settings)
+
+
+def test_a_map_has_a_class() -> None:
+    with pytest.raises(ConfigError, match="num_classes is 0"):
+        segmentation_model(resnet18(**SHALLOW), num_classes=0)
+
+
 def test_a_detector_finds_what_it_was_shown() -> None:
     """Bright squares on noise, learnt in seconds and found where they are."""
     torch.manual_seed(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,7 +25,7 @@ from swath.models.weights import nearest
 
 __all__ = ["DETECTORS", "FeaturePyramid", "detection_model"]
 
-#: Detectors by name: class, strides of the backbone's maps, and what makes the coarser ones.
+#: Detectors by name: class, and strides of the backbone's maps.
 DETECTORS: dict[str, tuple[Callable[..., nn.Module], tuple[int, ...]]] = {
     "faster-rcnn": (FasterRCNN, (4, 8, 16, 32)),
     "mask-rcnn": (MaskRCNN, (4, 8, 16, 32)),
@@ -67,8 +68,16 @@ class FeaturePyramid(nn.Module):
         return OrderedDict(zip(names, levels, strict=True))
 
 
-class _AsTheyAre(GeneralizedRCNNTransform):
-    """Images are put into one batch, and neither resized nor normalised."""
+class _Images(GeneralizedRCNNTransform):
+    """Torchvision's, for images of whole numbers as well."""
+
+    def normalize(self, image: Tensor) -> Tensor:
+        found: Tensor = super().normalize(image if image.is_floating_point() else image.float())
+        return found
+
+
+class _AsTheyAre(_Images):
+    """Images are put into one batch, and not resized."""
 
     def resize(
         self, image: Tensor, target: dict[str, Tensor] | None = None
@@ -94,8 +103,9 @@ def detection_model(
     It is used as torchvision's: a list of images (C, H, W), whatever their sizes, and for training
     a list of targets (``boxes`` in pixels, ``labels``, for Mask R-CNN ``masks``); losses by name
     come out in training, else ``boxes``, ``labels``, ``scores`` (and ``masks``) of each image.
-    Unlike there, images stay as they are: not resized unless `min_size` is given, and never
-    normalised, since the weights' transforms have done it.
+    Unlike there, images stay as they are: not resized unless `min_size` (or ``fixed_size`` among
+    the options) is given, and not normalised, since the weights' transforms have done it, unless
+    ``image_mean`` and ``image_std`` are among the options. Whole numbers are taken as they are.
 
     Args:
         backbone: A model that gives features (see `Features`), or the name of one of
@@ -117,10 +127,22 @@ def detection_model(
 
     Raises:
         ConfigError: There is no such detector or backbone, or it gives no features;
-            `channels` or `anchor_sizes` do not suit the detector.
+            `channels`, `num_classes`, `anchor_sizes` or `options` do not suit the detector.
     """
     if kind not in DETECTORS:
         raise ConfigError(f"there is no detector {kind!r}: {nearest(kind, DETECTORS)}")
+    build, strides = DETECTORS[kind]
+    two_stages = build in (FasterRCNN, MaskRCNN)
+    if num_classes < 1 + two_stages:
+        raise ConfigError(
+            f"num_classes is {num_classes}: expected at least {1 + two_stages}, as it counts the "
+            "background"
+        )
+    given = dict(options or {})
+    _check_options(kind, given)
+    min_size, max_size = given.pop("min_size", min_size), given.pop("max_size", max_size)
+    if max_size is not None and min_size is None:
+        raise ConfigError(f"max_size is {max_size} and min_size is missing: give both")
     if kind == "fcos" and (channels % 32 or channels < 64):
         raise ConfigError(
             f"channels is {channels}: FCOS normalises them in 32 groups, expected a multiple of 32 "
@@ -132,11 +154,9 @@ def detection_model(
         raise ConfigError(
             f"{', '.join(backbone_options)}: the backbone is built already; these go with its name"
         )
-    build, strides = DETECTORS[kind]
     features = Features(backbone, strides, conditions=conditions)
     if features.plain:
         features = Features(backbone, strides, channels, conditions=conditions)
-    two_stages = build in (FasterRCNN, MaskRCNN)
     extra: ExtraFPNBlock = LastLevelMaxPool() if two_stages else LastLevelP6P7(channels, channels)
     resized = {} if min_size is None else {
         "min_size": min_size, "max_size": max_size or round(min_size * 5 / 3)
@@ -144,13 +164,30 @@ def detection_model(
     anchors: dict[str, Any] = {}
     if anchor_sizes is not None:
         anchors = _anchors(kind, anchor_sizes, 5)
+    unscaled = {"image_mean": [0.0], "image_std": [1.0]}
     model = build(
-        FeaturePyramid(features, extra, channels), num_classes=num_classes, image_mean=[0.0],
-        image_std=[1.0], **(resized | anchors | dict(options or {})),
+        FeaturePyramid(features, extra, channels), num_classes=num_classes,
+        **(unscaled | resized | anchors | given),
     )  # fmt: skip
-    if min_size is None:
-        model.transform = _AsTheyAre(0, 0, [0.0], [1.0])
+    made: Any = model.transform
+    images = _AsTheyAre if min_size is None and made.fixed_size is None else _Images
+    model.transform = images(
+        made.min_size, made.max_size, made.image_mean, made.image_std, made.size_divisible,
+        made.fixed_size,
+    )  # fmt: skip
     return model
+
+
+def _check_options(kind: str, given: Mapping[str, Any]) -> None:
+    """Raise for an option that torchvision would pass over: its classes take any name."""
+    known = {*inspect.signature(GeneralizedRCNNTransform).parameters}
+    for cls in DETECTORS[kind][0].__mro__:  # type: ignore[attr-defined]
+        if cls.__module__.startswith("torchvision.models.detection"):
+            known |= {*inspect.signature(cls.__init__).parameters}
+    known -= {"self", "args", "kwargs", "backbone", "num_classes"}
+    for option in given:
+        if option not in known:
+            raise ConfigError(f"{kind} has no option {option!r}: {nearest(option, known)}")
 
 
 def _anchors(kind: str, sizes: Sequence[float], levels: int) -> dict[str, Any]:

@@ -178,6 +178,8 @@ def segmentation_model(
     """
     if decoder not in DECODERS:
         raise ConfigError(f"there is no decoder {decoder!r}: {nearest(decoder, DECODERS)}")
+    if num_classes < 1:
+        raise ConfigError(f"num_classes is {num_classes}: expected at least 1")
     if isinstance(backbone, str):
         backbone = get_model(backbone, **backbone_options)
     elif backbone_options:
