@@ -96,7 +96,11 @@ def _optimizer(name: str, groups: Any, options: Mapping[str, Any]) -> torch.opti
     import timm.optim
 
     library: Any = timm.optim
-    other: torch.optim.Optimizer = (library.Lars if name == "lars" else library.Lamb)(groups, lr)
+    other: torch.optim.Optimizer
+    if name == "lars":  # its own default has no momentum, the paper 0.9
+        other = library.Lars(groups, lr, momentum=float(options.get("momentum", 0.9)))
+    else:
+        other = library.Lamb(groups, lr)
     return other
 
 
@@ -113,7 +117,9 @@ def _schedule(
             raise ConfigError(
                 "warmup_epochs does not go with schedule 'plateau': use 'cosine' or 'constant'"
             )
-        plateau = ReduceLROnPlateau(optimizer, mode="min", patience=int(options["patience"]))
+        plateau = ReduceLROnPlateau(
+            optimizer, mode="min", patience=int(options.get("patience", 10))
+        )
         return {"lr_scheduler": {"scheduler": plateau, "monitor": monitor, "strict": False}}
     if name == "constant" and not warmup:
         return {}
