@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from torch import Tensor
+from torchvision.transforms import v2
 
 import swath.transforms as T
 from swath.errors import ConfigError
@@ -248,3 +249,61 @@ def test_any_module_gets_the_images() -> None:
     out = T.Augmentation(T.Normalize([0, 0, 0.5], [1, 1, 0.25]), T.AppendNDVI(0, 2))(batch())
     assert out["image"].shape[1] == 4
     torch.testing.assert_close(out["image"][:, 2], (batch()["image"][:, 2] - 0.5) / 0.25)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        K.AugmentationSequential(K.RandomHorizontalFlip(p=1.0), data_keys=["input"]),
+        K.VideoSequential(K.RandomHorizontalFlip(p=1.0)),
+        torch.nn.Sequential(K.RandomRotation(10.0)),
+        v2.RandomHorizontalFlip(1.0),
+        v2.Compose([v2.RandomResizedCrop(8)]),
+    ],
+)
+def test_no_flip_hides_in_a_container(member: torch.nn.Module) -> None:
+    """It would move images alone."""
+    with pytest.raises(ConfigError, match="leave labels, boxes and georeference behind"):
+        T.Augmentation(member)
+
+
+def test_instance_masks_in_one_tensor_are_filled_with_nothing() -> None:
+    mask = torch.zeros(1, 1, H, W, dtype=torch.uint8)
+    mask[:, :, 2:6, 2:6] = 1
+    out = T.Augmentation(K.RandomRotation((20.0, 20.0), p=1.0))({
+        "image": torch.rand(1, 3, H, W), "mask": mask, "label": torch.ones(1, 1),
+        "bbox_xyxy": torch.tensor([[[2.0, 2, 6, 6]]]),
+    })  # fmt: skip
+    assert set(out["mask"].unique().tolist()) == {0, 1}
+
+
+def test_keys_that_are_no_pixels_are_left_alone() -> None:
+    names = {"image_id": ["a", "b"], "mask_path": ["c", "d"], "mask_time": torch.ones(2, 4)}
+    series = {"image": torch.rand(2, 4, 3, H, W), **names, "bbox_xyxy": [torch.zeros(0)] * 2}
+    out = T.Augmentation(K.RandomHorizontalFlip(p=1.0))(series)
+    assert {k: out[k] for k in names} == names
+    assert [b.shape for b in out["bbox_xyxy"]] == [(0, 4)] * 2
+    del series["bbox_xyxy"], series["mask_time"]
+    rolled = T.SatSlideMix(2, p=1.0)(dict(reversed(series.items())))
+    assert rolled["image_id"] == ["a", "a", "b", "b"]
+    with pytest.raises(ConfigError, match="one size"):
+        T.Augmentation(K.RandomHorizontalFlip(p=1.0))(
+            {"image": torch.rand(1, 3, H, W), "mask": torch.zeros(1, 2 * H, 2 * W)}
+        )
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_lies_where_the_full_one_does(dtype: torch.dtype) -> None:
+    image = torch.rand(1, 1, 300, 300, generator=torch.Generator().manual_seed(0)).to(dtype)
+    turn = T.Augmentation(K.RandomRotation((20.0, 20.0), p=1.0))
+    torch.testing.assert_close(
+        turn({"image": image})["image"].float(), turn({"image": image.float()})["image"],
+        atol=0.01, rtol=0,
+    )  # fmt: skip
+
+
+def test_valid_of_as_many_rows_as_dates_is_no_series() -> None:
+    valid = torch.eye(4, 5).bool().expand(2, 4, 5)
+    out = T.RandomTemporalShuffle(1.0)({"image": torch.rand(2, 4, 3, 4, 5), "valid": valid})
+    assert torch.equal(out["valid"], valid)
+    assert T.RandomTemporalDropout(p=1.0)(torch.zeros(0, 4, 3, 4, 5)).shape[0] == 0

@@ -20,6 +20,12 @@ from swath.transforms.warp import Warp, single_size
 
 __all__ = ["Augmentation"]
 
+#: What torchvision's transforms that move pixels have in their names.
+_TORCHVISION_GEOMETRY = (
+    "Flip", "Rotation", "Affine", "Perspective", "Crop", "Resize", "Pad", "Elastic", "Zoom",
+    "ScaleJitter", "ShortestSize",
+)  # fmt: skip
+
 
 class Augmentation(nn.Module):
     """Transforms in a row, on a batch and where the batch is (the GPU).
@@ -37,7 +43,8 @@ class Augmentation(nn.Module):
     * modules with ``on_batch = True``: they get the whole batch (`RandomTemporalDropout`, …).
     * any other module: it gets each image.
 
-    Nodata stays nodata: pixels that are NaN, or false in ``valid``, never bleed into others.
+    Nodata stays nodata: geometric members never mix pixels that are NaN, or false in ``valid``,
+    into others. Members that look at neighbours of their own accord, such as Kornia's blurs, do.
 
     Args:
         *transforms: In order.
@@ -65,6 +72,13 @@ class Augmentation(nn.Module):
                 raise ConfigError(
                     f"{type(member).__name__} moves pixels in a way that no matrix describes, so "
                     "labels, boxes and georeference cannot follow: apply it to images yourself"
+                )
+            hidden = next((m for m in _parts(member) if _moves(m)), None)
+            if hidden is not None:
+                raise ConfigError(
+                    f"{type(hidden).__name__} in {type(member).__name__} would move images and "
+                    "leave labels, boxes and georeference behind: pass Kornia's augmentations to "
+                    "Augmentation itself, one by one"
                 )
         self.transforms = nn.ModuleList(transforms)
         self.fill, self.fill_mask, self.min_box = fill, fill_mask, min_box
@@ -118,9 +132,11 @@ class Augmentation(nn.Module):
         for key in _images(batch):
             out[key] = self._move_image(batch[key], valid, warp)
         for key, value in batch.items():
-            if key == "valid" and isinstance(value, Tensor):
+            if not isinstance(value, Tensor) or value.ndim < 3:
+                continue  # the name of a file, a number a date
+            if key == "valid" or (key == "mask" and _instances(value, batch)):
                 out[key] = _as_layers(value, lambda v: warp.nearest(v, False)[0])
-            elif key.startswith("mask") and isinstance(value, Tensor):
+            elif key.startswith("mask"):
                 out[key] = _as_layers(value, lambda v, key=key: self._move_mask(v, warp, key))
         if isinstance(batch.get("transform"), Tensor):
             bounds = batch.get("bounds")
@@ -162,7 +178,7 @@ class Augmentation(nn.Module):
         keep: list[Tensor] = []
         moved = []
         for row, found in enumerate(boxes):
-            new = warp.boxes(found, row)
+            new = warp.boxes(found.reshape(-1, 4), row)
             left = (new[:, 2:] - new[:, :2]).prod(1) >= self.min_box if len(new) else new[:, 0] > 0
             keep.append(left)
             moved.append(new[left])
@@ -189,8 +205,35 @@ def _bends(member: nn.Module) -> bool:
     return isinstance(member, AugmentationBase2D) and (not told or bent)
 
 
+def _parts(member: nn.Module) -> Iterator[nn.Module]:
+    """What is inside of a member; torchvision's are opaque, and its compositions plain lists."""
+    if not isinstance(member, AugmentationBase2D):
+        yield member
+    inner = getattr(member, "transforms", ())
+    for part in [*member.children(), *(inner if isinstance(inner, list | tuple) else ())]:
+        if isinstance(part, nn.Module):
+            yield part
+            yield from _parts(part)
+
+
+def _moves(member: nn.Module) -> bool:
+    """Whether it moves pixels: Kornia's geometry and mixes, torchvision's geometry."""
+    if isinstance(member, GeometricAugmentationBase2D | MixAugmentationBaseV2):
+        return True
+    kind = type(member)
+    return kind.__module__.startswith("torchvision.transforms") and any(
+        word in kind.__name__ for word in _TORCHVISION_GEOMETRY
+    )
+
+
 def _row(warp: Warp, row: int) -> Warp:
     return Warp(warp.matrix[row : row + 1], warp.before, warp.after)
+
+
+def _instances(mask: Tensor, batch: dict[str, Any]) -> bool:
+    """Whether the masks (B, N, H, W) are of the N objects of each image."""
+    boxes = batch.get("bbox_xyxy")
+    return boxes is not None and mask.ndim == 4 and all(len(b) == mask.shape[1] for b in boxes)
 
 
 def _like(before: Any, values: list[Tensor]) -> Any:

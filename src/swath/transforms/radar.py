@@ -65,7 +65,6 @@ class LeeFilter(IntensityTransform):
         size: int = flags["window_size"]
         count = _window_sum(known.to(value.dtype), size).clamp_min(1)
         mean = _window_sum(value, size) / count
-        # about the pixel's own value: less cancellation than of raw squares
         square = _window_sum(value * value, size) / count
         variance = (square - mean * mean).clamp_min(0)
         speckle = mean * mean / flags["num_looks"]

@@ -98,11 +98,11 @@ class SatSlideMix(GeometricAugmentationBase2D):
             return super().forward(input, params, **kwargs)
         if "bbox_xyxy" in input:
             raise ConfigError("SatSlideMix would cut boxes in two: it is for images and masks")
-        images = [v for k, v in input.items() if k.startswith("image")]
+        images = [v for k, v in input.items() if k.startswith("image") and _pixels(k, v)]
         drawn = params if params is not None else self.generate_parameters(images[0].shape)
         out: dict[str, Any] = {}
         for key, value in input.items():
-            if key.startswith(("image", "mask", "valid")):
+            if key.startswith(("image", "mask", "valid")) and _pixels(key, value):
                 out[key] = self._roll(value, drawn)
             elif isinstance(value, Tensor):
                 out[key] = value.repeat_interleave(self.gamma, 0)
@@ -114,3 +114,10 @@ class SatSlideMix(GeometricAugmentationBase2D):
                 place[drawn["rolled"].to(place.device)] = torch.nan
                 out[key] = place
         return out
+
+
+def _pixels(key: str, value: Any) -> bool:
+    """Whether a key holds pixels, and not the name of a file or a number a date."""
+    if isinstance(value, list | tuple) and any(isinstance(v, Tensor) and v.ndim > 1 for v in value):
+        raise ConfigError(f"SatSlideMix got a list of tensors as {key!r}: expected one tensor")
+    return isinstance(value, Tensor) and value.ndim >= 3

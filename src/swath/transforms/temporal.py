@@ -91,7 +91,7 @@ class RandomTemporalDropout(_Temporal):
         image: Tensor = batch["image"]
         b, t = image.shape[:2]
         most = min(int(t * self.share), t - self.keep)
-        if not bool(chosen[0]) or most < 1:  # one decision for all: lengths must be the same
+        if not bool(chosen[:1].any()) or most < 1:  # one decision for all: lengths must be the same
             return batch
         left = t - int(torch.randint(1, most + 1, ()))
         order = torch.rand(b, t, device=image.device).argsort(1)[:, :left].sort(1).values
@@ -131,6 +131,8 @@ def _reorder(batch: dict[str, Any], order: Tensor) -> dict[str, Any]:
     for key, value in batch.items():
         if not isinstance(value, Tensor) or value.ndim < 2 or value.shape[1] != dates:
             continue
+        if key == "valid" and value.ndim < 4:
+            continue  # (B, H, W), and H happens to be the number of dates
         if key in _DATED or (key.startswith("image") and value.ndim == 5):
             index = order.to(value.device).view(*order.shape, *([1] * (value.ndim - 2)))
             out[key] = value.gather(1, index.expand(-1, -1, *value.shape[2:]))

@@ -68,7 +68,15 @@ class Warp:
         """(B, C, H, W) of any dtype moved without mixing values, and what is from inside (B, H, W).
 
         Pixels that come from outside get `fill`.
+
+        Raises:
+            ConfigError: Pixels of another size than the images'.
         """
+        if tuple(image.shape[-2:]) != self.before:
+            raise ConfigError(
+                f"labels of {tuple(image.shape[-2:])} and images of {self.before} pixels: "
+                "geometric transforms need one size"
+            )
         rows = torch.arange(len(image), device=self.matrix.device)
         index, inside = _index(self._grid(rows)[0], self.before)
         return _gather(image, index, inside, fill), inside
@@ -95,12 +103,14 @@ class Warp:
             h, w = self.before
             scale = torch.tensor([max(w - 1, 1), max(h - 1, 1)], device=grid.device)
             # positions from -1 to 1, the centres of the outermost pixels at the ends
-            unit = (grid[mixed] / scale * 2 - 1).to(image.dtype)
-            weight = known[mixed].to(image.dtype)
-            value = torch.where(known[mixed], image[mixed], 0)
+            # half precision knows no positions to the pixel
+            kind = torch.promote_types(image.dtype, torch.float32)
+            unit = (grid[mixed] / scale * 2 - 1).to(kind)
+            weight = known[mixed].to(kind)
+            value = torch.where(known[mixed], image[mixed], 0).to(kind)
             value = F.grid_sample(value, unit, padding_mode="border", align_corners=True)
             weight = F.grid_sample(weight, unit, padding_mode="border", align_corners=True)
-            smooth = value / weight.clamp_min(1e-6)
+            smooth = (value / weight.clamp_min(1e-6)).to(image.dtype)
             keep = inside[mixed, None] & there[mixed]
             out = out.index_copy(0, mixed, torch.where(keep, smooth, out[mixed]))
         lost = inside[:, None] & ~there
