@@ -169,3 +169,22 @@ def test_what_comes_next(tmp_path) -> None:
 def test_bad_arguments(build, message: str) -> None:
     with pytest.raises((ConfigError, OSError), match=message):
         build()
+
+
+def test_no_option_is_passed_over() -> None:
+    task = SpatioTemporalSegmentation("unet", 1, num_classes=2, freeze_backbone=True)
+    assert not any(p.requires_grad for p in task.model.network.encoder.parameters())
+    assert all(p.requires_grad for p in task.model.network.decoder.parameters())
+    one = nn.Conv2d(1, 2, 1)
+    for build, message in (
+        (lambda: SpatioTemporalSegmentation("convlstm", 1, num_classes=2, freeze_backbone=True),
+         "no backbone"),
+        (lambda: SpatioTemporalSegmentation(one, 1, num_classes=2, learning=1), "learning"),
+        (lambda: ChangeDetectionTask(one, in_channels=1, freeze_backbone=True), "no encoder"),
+        (lambda: ChangeDetectionTask("fcn", in_channels=1, freeze_decoder=True), "no decoder"),
+        (lambda: TemporalRegression(freeze_backbone=True), "no backbone"),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match=message):
+            build()
+    with pytest.raises(GridError, match="expected"):
+        TemporalRegression().step({"input": torch.rand(2, 12, 1), "target": torch.rand(2)}, "val")

@@ -14,7 +14,7 @@ from swath.models.weights import nearest
 from swath.trainers.backbones import backbone_model
 from swath.trainers.pretrained import Pretrained, load_encoder
 
-__all__ = ["MODELS", "segmentation_model"]
+__all__ = ["MODELS", "freeze_parts", "segmentation_model"]
 
 #: Names in the field, and the classes of segmentation-models-pytorch that they stand for.
 MODELS = {
@@ -53,7 +53,9 @@ def segmentation_model(
     if name == "fcn":
         if pretrained.weights is not None:
             raise ConfigError(f"fcn has no backbone: weights {pretrained.name!r} have no place")
-        return FCN(pretrained.channels, classes, num_filters)
+        network: nn.Module = FCN(pretrained.channels, classes, num_filters)
+        freeze_parts(network, freeze_backbone, freeze_decoder)
+        return network
     if name not in MODELS and name not in DECODERS:
         known = sorted({*MODELS, *DECODERS, "fcn"})
         raise ConfigError(f"model is {name!r}: {nearest(name, known)}")
@@ -70,11 +72,29 @@ def segmentation_model(
             )
         trunk = backbone_model(backbone, pretrained)
         model = decoder_on_backbone(trunk, name, classes)
-    for part, frozen in (("encoder", freeze_backbone), ("decoder", freeze_decoder)):
-        if frozen:
-            getattr(model, part).requires_grad_(False)
+    freeze_parts(model, freeze_backbone, freeze_decoder)
     built: nn.Module = model
     return built
+
+
+def freeze_parts(model: nn.Module, backbone: bool, decoder: bool) -> None:
+    """Stop the training of a network's ``encoder``, or ``decoder``.
+
+    Raises:
+        ConfigError: It has none.
+    """
+    for option, part, frozen in (
+        ("freeze_backbone", "encoder", backbone), ("freeze_decoder", "decoder", decoder),
+    ):  # fmt: skip
+        if not frozen:
+            continue
+        found = getattr(model, part, None)
+        if not isinstance(found, nn.Module):
+            raise ConfigError(
+                f"{option}: {type(model).__name__} has no {part} that is known: freeze its "
+                "parameters yourself before you pass it"
+            )
+        found.requires_grad_(False)
 
 
 def _packaged(name: str, backbone: str, classes: int, pretrained: Pretrained) -> Any:

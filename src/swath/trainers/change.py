@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from swath.errors import ConfigError, GridError
 from swath.models import BTC, ChangeViT, FCSiamConc, FCSiamDiff
-from swath.trainers.architectures import pad_to_multiple, segmentation_model
+from swath.trainers.architectures import freeze_parts, pad_to_multiple, segmentation_model
 from swath.trainers.pretrained import load_encoder
 from swath.trainers.segmentation import SemanticSegmentationTask
 
@@ -87,6 +87,7 @@ class ChangeDetectionTask(SemanticSegmentationTask):
         h, model = self.hparams, self.given["model"]
         if isinstance(model, nn.Module):
             self.model = model
+            freeze_parts(model, h["freeze_backbone"], h["freeze_decoder"])
             return
         if model not in _SIAMESE:
             self.model = segmentation_model(

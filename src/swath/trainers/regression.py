@@ -11,7 +11,7 @@ from torchmetrics import Metric
 
 from swath.errors import ConfigError, GridError
 from swath.losses import RegressionLoss
-from swath.trainers.architectures import pad_to_multiple, segmentation_model
+from swath.trainers.architectures import freeze_parts, pad_to_multiple, segmentation_model
 from swath.trainers.backbones import classifier, freeze_all_but
 from swath.trainers.base import STAGES, BaseTask
 
@@ -221,6 +221,7 @@ class PixelwiseRegressionTask(RegressionTask):
         h, model = self.hparams, self.given["model"]
         if isinstance(model, nn.Module):
             self.model = model
+            freeze_parts(model, h["freeze_backbone"], h["freeze_decoder"])
             return
         self.model = segmentation_model(
             model, h["backbone"], h["num_outputs"], self.pretrained, h["num_filters"],

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from swath.errors import ConfigError
 from swath.losses import classification_loss
-from swath.trainers.architectures import pad_to_multiple, segmentation_model
+from swath.trainers.architectures import freeze_parts, pad_to_multiple, segmentation_model
 from swath.trainers.base import BaseTask
 from swath.trainers.metrics import SegmentationMetrics
 
@@ -110,6 +110,7 @@ class SemanticSegmentationTask(BaseTask):
         h, model = self.hparams, self.given["model"]
         if isinstance(model, nn.Module):
             self.model = model
+            freeze_parts(model, h["freeze_backbone"], h["freeze_decoder"])
             return
         self.model = segmentation_model(
             model,

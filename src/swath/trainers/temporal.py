@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 from swath.errors import ConfigError, GridError
 from swath.models import LTAE, Conv3dLSTM, ConvLSTM
-from swath.trainers.architectures import MODELS, segmentation_model
+from swath.trainers.architectures import MODELS, freeze_parts, segmentation_model
 from swath.trainers.pretrained import Pretrained
 from swath.trainers.regression import PixelwiseRegressionTask, RegressionTask
 from swath.trainers.segmentation import SemanticSegmentationTask
@@ -46,7 +45,13 @@ class TemporalPooling(nn.Module):
 
 
 def series_model(
-    name: str, backbone: str, pretrained: Pretrained, outputs: int, options: Mapping[str, Any]
+    name: str,
+    backbone: str,
+    pretrained: Pretrained,
+    outputs: int,
+    options: Mapping[str, Any],
+    freeze_backbone: bool = False,
+    freeze_decoder: bool = False,
 ) -> nn.Module:
     """A network of (B, T, C, H, W) -> (B, outputs, H, W).
 
@@ -57,6 +62,8 @@ def series_model(
         pretrained: Weights of the backbone, and the channels of a date.
         outputs: Channels that come out.
         options: For the network's class; ``pool`` for a pooled one.
+        freeze_backbone: Train the decoder and head of a pooled one alone.
+        freeze_decoder: Train the backbone and head of a pooled one alone.
 
     Raises:
         ConfigError: No such model or option.
@@ -65,14 +72,27 @@ def series_model(
         if name in ("convlstm", "conv3dlstm"):
             if pretrained.weights is not None:
                 raise ConfigError(f"{name} has no backbone: weights have no place in it")
+            if freeze_backbone or freeze_decoder:
+                raise ConfigError(f"{name} has no backbone and no decoder that could be frozen")
             if name == "convlstm":
                 return ConvLSTM(pretrained.channels, num_classes=outputs, **options)
             return Conv3dLSTM(pretrained.channels, num_outputs=outputs, **options)
-        network = segmentation_model(name, backbone, outputs, pretrained, options.get("width", 64))
+        network = segmentation_model(
+            name, backbone, outputs, pretrained, options.get("width", 64), freeze_backbone,
+            freeze_decoder,
+        )  # fmt: skip
         pooling = {k: v for k, v in options.items() if k != "width"}
         return TemporalPooling(network, **pooling)
     except TypeError as error:
         raise ConfigError(f"cannot build {name} with {dict(options)}: {error}") from error
+
+
+def _only_model(model: nn.Module, options: Mapping[str, Any]) -> None:
+    if options:
+        raise ConfigError(
+            f"{', '.join(options)}: neither the task nor a module of your own "
+            f"({type(model).__name__}) takes such options"
+        )
 
 
 def _series(image: Tensor) -> Tensor:
@@ -152,8 +172,16 @@ class SpatioTemporalSegmentation(SemanticSegmentationTask):
     def configure_models(self) -> None:
         """Build the network."""
         h, model = self.hparams, self.given["model"]
-        self.model = model if isinstance(model, nn.Module) else series_model(
-            model, h["backbone"], self.pretrained, self.outputs, h["model_options"]
+        if isinstance(model, nn.Module):
+            _only_model(model, h["model_options"])
+            self.model = model
+            freeze_parts(model, h["freeze_backbone"], h["freeze_decoder"])
+            return
+        options = {"width": h["num_filters"], **h["model_options"]} if model == "fcn" else (
+            h["model_options"])  # fmt: skip
+        self.model = series_model(
+            model, h["backbone"], self.pretrained, self.outputs, options, h["freeze_backbone"],
+            h["freeze_decoder"],
         )  # fmt: skip
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -211,8 +239,16 @@ class SpatioTemporalPixelwiseRegression(PixelwiseRegressionTask):
     def configure_models(self) -> None:
         """Build the network."""
         h, model = self.hparams, self.given["model"]
-        self.model = model if isinstance(model, nn.Module) else series_model(
-            model, h["backbone"], self.pretrained, h["num_outputs"], h["model_options"]
+        if isinstance(model, nn.Module):
+            _only_model(model, h["model_options"])
+            self.model = model
+            freeze_parts(model, h["freeze_backbone"], h["freeze_decoder"])
+            return
+        options = {"width": h["num_filters"], **h["model_options"]} if model == "fcn" else (
+            h["model_options"])  # fmt: skip
+        self.model = series_model(
+            model, h["backbone"], self.pretrained, h["num_outputs"], options, h["freeze_backbone"],
+            h["freeze_decoder"],
         )  # fmt: skip
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -272,7 +308,13 @@ class TemporalRegression(RegressionTask):
     def configure_models(self) -> None:
         """Build the network."""
         h, model = self.hparams, self.given["model"]
+        if h["weights"] or h["freeze_backbone"] or h["freeze_decoder"]:
+            raise ConfigError(
+                "weights, freeze_backbone and freeze_decoder are for models of images: "
+                "TemporalRegression has no backbone"
+            )
         if isinstance(model, nn.Module):
+            _only_model(model, h["model_options"])
             self.model = model
             return
         if model != "ltae":
@@ -294,8 +336,8 @@ class TemporalRegression(RegressionTask):
         series: Tensor = args[0]
         if series.ndim != 3:
             raise GridError(f"the series has the shape {tuple(series.shape)}: expected (B, T, C)")
-        series = (series.float() - self.mean.flatten()) / self.std.flatten()
-        found: Tensor = self.model(torch.nan_to_num(series))
+        series = self.normalize(series[..., None, None])[..., 0, 0]
+        found: Tensor = self.model(series)
         return found.view(len(series), self.hparams["out_steps"], self.hparams["num_outputs"])
 
     def step(self, batch: Any, stage: str) -> Tensor:
@@ -306,6 +348,11 @@ class TemporalRegression(RegressionTask):
     def _aligned(self, found: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         if truth.ndim == 2 and found.shape[2] == 1:
             truth = truth.unsqueeze(2)
+        if truth.ndim != 3:
+            raise GridError(
+                f"'target' has the shape {tuple(truth.shape)} and the prediction "
+                f"{tuple(found.shape)}: expected (B, out_steps, num_outputs)"
+            )
         return found.transpose(1, 2), truth.transpose(1, 2)
 
     def predict_step(
