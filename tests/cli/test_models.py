@@ -94,7 +94,9 @@ def test_list_by_sensor_and_bands(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_list_that_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    text = said(capsys, "list", "--sensor", "sentinel1", "--bands", "VV", "VH", "--task", "forecast")
+    text = said(
+        capsys, "list", "--sensor", "sentinel1", "--bands", "VV", "VH", "--task", "forecast"
+    )
     assert "No published weights suit" in text
 
 
@@ -109,6 +111,27 @@ def test_show_a_model(capsys: pytest.CaptureFixture[str], name: str) -> None:
     assert text.startswith("resnet18\n")
     for member in ResNet18_Weights:
         assert re.search(rf"^{member.name} ", text, re.MULTILINE)
+
+
+def test_show_the_bands_of_each_sensor(capsys: pytest.CaptureFixture[str]) -> None:
+    text = " ".join(said(capsys, "show", "croma_base").split())
+    assert "bands sar VV VH; optical B1 B2" in text
+    assert "those of the weights" in said(capsys, "show", "tessera")
+    assert "its own" in said(capsys, "show", "presto")
+
+
+def test_a_reader_who_has_seen_enough() -> None:
+    """`swath models list | head -1` is no error."""
+    for arguments in (["list"], ["list", "--weights"]):
+        with subprocess.Popen(
+            [sys.executable, "-m", "swath", "models", *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None
+            process.stdout.close()
+            assert process.stderr is not None
+            assert process.stderr.read() == ""
+        assert process.returncode == 0
 
 
 def test_show_every_model(capsys: pytest.CaptureFixture[str]) -> None:

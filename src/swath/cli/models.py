@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -58,7 +60,10 @@ def run(argv: Sequence[str]) -> int:
         lines = _list(options)
     else:
         lines = _show(options.name)
-    print("\n".join(lines))
+    try:
+        print("\n".join(lines), flush=True)
+    except BrokenPipeError:  # the reader has seen enough: `swath models list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
@@ -173,10 +178,21 @@ def _model(entry: ModelEntry) -> Iterator[str]:
     yield from _wrap("for", ", ".join(entry.tasks))
     bands = {"fixed": "those of the weights, or yours by bands=(…)", "any": "any, by wavelength",
              "none": "none"}  # fmt: skip
-    yield from _wrap("bands", bands[entry.bands])
+    members = _members(entry)
+    own = {  # of several sensors at once
+        k.removesuffix("_bands"): " ".join(v)
+        for m in members
+        for k, v in m.meta.items()
+        if k.endswith("_bands") and v and not isinstance(v, str)
+    }
+    said = "; ".join(f"{k} {v}" for k, v in own.items())
+    if entry.bands == "none" and "location" not in entry.tasks:
+        bands["none"] = "its own, as its documentation says"
+        if any(m.bands for m in members):
+            bands["none"] = "those of the weights"
+    yield from _wrap("bands", said or bands[entry.bands])
     if entry.extra:
         yield from _wrap("needs", entry.extra)
-    members = _members(entry)
     if not members:
         yield from _wrap("weights", "none are published")
         return
