@@ -158,7 +158,7 @@ class Siamese(Encoder):
                 strict=True,
             )
             for slow, fast in pairs:
-                slow.mul_(momentum).add_(fast.detach(), alpha=1 - momentum)
+                slow.lerp_(fast.detach().to(slow.dtype), 1 - momentum)
 
     @torch.no_grad()
     def enqueue(self, keys: Tensor) -> None:
