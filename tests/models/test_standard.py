@@ -13,7 +13,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from swath.errors import ConfigError
+from swath.errors import BandError, ConfigError
 from swath.models import (
     PlainUNet,
     ResNet18_Weights,
@@ -98,6 +98,16 @@ def test_swin_is_torchvisions(build: Any, library: Any, channels: int) -> None:
         theirs.features[0][0] = nn.Conv2d(channels, 96, 4, 4)
     theirs.load_state_dict(ours.state_dict())
     same(ours, theirs, channels, (70, 64))
+
+
+def test_swin_says_which_channels_it_takes() -> None:
+    model = swin_t(in_chans=3, **TINY_SWIN)
+    with pytest.raises(BandError, match=r"4 channels: expected .* C = 3"):
+        model(torch.rand(1, 4, 32, 32))
+    with pytest.raises(BandError, match="4 channels"):
+        model.forward_intermediates(torch.rand(1, 4, 32, 32))
+    with pytest.raises(ConfigError, match=r"\(B, C, H, W\)"):
+        model(torch.rand(3, 32, 32))
 
 
 def test_swin_maps_lead_to_its_output() -> None:

@@ -13,6 +13,7 @@ from torchvision.models.swin_transformer import (
 )
 
 from swath.errors import ConfigError
+from swath.models.dimensions import check_image
 from swath.models.factory import Request
 from swath.models.intermediates import deliver
 from swath.models.prefixes import align_names
@@ -86,7 +87,12 @@ class Swin(SwinTransformer):
         ]
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, num_classes)."""
+        """(B, C, H, W) to (B, num_classes).
+
+        Raises:
+            BandError: Another number of channels.
+            ConfigError: Other dimensions, or smaller than a patch.
+        """
         self._check(x)
         found: Tensor = super().forward(x)
         return found
@@ -126,7 +132,9 @@ class Swin(SwinTransformer):
         return deliver(final, maps, indices, output_fmt, intermediates_only)
 
     def _check(self, x: Tensor) -> None:
-        patch = self.features[0][0].kernel_size[0]
+        stem = self.features[0][0]
+        check_image(x, stem.in_channels)
+        patch = stem.kernel_size[0]
         if min(x.shape[-2:]) < patch:
             raise ConfigError(
                 f"an image of {x.shape[-2]} × {x.shape[-1]} pixels is smaller than a patch: "
