@@ -9,8 +9,8 @@ from lightning.pytorch import Trainer
 from torch import nn
 from torch.utils.data import DataLoader
 
-from swath.errors import ConfigError
-from swath.trainers import BaseTask, ClassificationTask, load_task
+from swath.errors import BandError, ConfigError
+from swath.trainers import BaseTask, ClassificationTask, SemanticSegmentationTask, load_task
 from swath.trainers.settings import plain
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -157,3 +157,27 @@ def test_numbers_of_numpy_are_saved_as_plain_ones(tmp_path) -> None:
 def test_every_precision_trains(precision: str) -> None:
     trainer = fit(ClassificationTask(net(), num_classes=2), precision=precision)
     assert torch.isfinite(trainer.callback_metrics["val_loss"])
+
+
+def test_lora_leaves_frozen_what_was() -> None:
+    pytest.importorskip("peft")
+    task = SemanticSegmentationTask(
+        "upernet", "vit_tiny_patch16_224", num_classes=2, lora=2, freeze_decoder=True
+    )
+    assert not any(p.requires_grad for p in task.model.decoder.parameters())
+    assert any("lora_" in n and p.requires_grad for n, p in task.model.named_parameters())
+
+
+def test_layer_decay_leaves_weight_decay_alone() -> None:
+    arguments: dict = {"backbone": "vit_tiny_patch16_224", "num_classes": 2, "layer_decay": 0.7}
+    task = SemanticSegmentationTask("upernet", weight_decay=0.1, **arguments)
+    for group in task.configure_optimizers()["optimizer"].param_groups:
+        if group["weight_decay"]:
+            assert all(p.ndim > 1 for p in group["params"])
+    own = SemanticSegmentationTask("upernet", **arguments).configure_optimizers()["optimizer"]
+    assert {g["weight_decay"] for g in own.param_groups} == {own.defaults["weight_decay"]}
+
+
+def test_a_mean_of_other_bands_is_told_at_once() -> None:
+    with pytest.raises(BandError, match="mean has 2 entries and the image 3 bands"):
+        ClassificationTask(net(), num_classes=2, bands=["a", "b", "c"], mean=[1.0, 2.0])

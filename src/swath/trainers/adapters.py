@@ -20,7 +20,8 @@ _ENTRANCE = ("patch_embed", "pos_embed", "cls_token", "reg_token", "norm_pre", "
 def add_lora(model: nn.Module, rank: int) -> nn.Module:
     """Freeze the linear layers' weights of `model` and train low-rank updates beside them.
 
-    Heads and decoders (whatever is no linear layer of a transformer block) stay trainable.
+    Heads and decoders (whatever is no linear layer of a transformer block) stay trainable, unless
+    they were frozen before.
     Hu et al. 2021, arXiv 2106.09685.
 
     Args:
@@ -53,9 +54,11 @@ def add_lora(model: nn.Module, rank: int) -> nn.Module:
     trunks = {re.split(r"\.?(?:blocks|features|layers)\.", block)[0] for block in blocks}
     entrances = tuple(f"{trunk}.{part}".lstrip(".") for trunk in trunks for part in _ENTRANCE)
     config: Any = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names, bias="none")
+    frozen = {id(p) for p in model.parameters() if not p.requires_grad}
     adapted: nn.Module = inject_adapter_in_model(config, model)
     for name, parameter in adapted.named_parameters():
         inside = any(name.startswith(f"{block}.") for block in blocks)
         inside |= name.startswith(entrances)
-        parameter.requires_grad = "lora_" in name or not inside
+        thawed = not inside and id(parameter) not in frozen
+        parameter.requires_grad = "lora_" in name or thawed
     return adapted

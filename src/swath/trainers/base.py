@@ -126,6 +126,12 @@ class BaseTask(_Noted, LightningModule):
         self.pretrained = Pretrained.of(given.get("weights"), bands, channels, sensor, units)
         numbers_in = self.pretrained.normalisation(mean, std)
         numbers_in |= {n: v for n, v in (("clip", clip), ("then", then)) if v is not None}
+        for name in ("mean", "std"):
+            if "in_channels" in given and len(numbers_in[name]) != self.pretrained.channels:
+                raise BandError(
+                    f"{name} has {len(numbers_in[name])} entries and the image "
+                    f"{self.pretrained.channels} bands: expected one a band"
+                )
         given |= numbers_in
         if "in_channels" in given:
             given["in_channels"] = self.pretrained.channels

@@ -47,7 +47,7 @@ def _groups(model: nn.Module, options: Mapping[str, Any]) -> Any:
         raise ConfigError("nothing is left to train: backbone and decoder are frozen")
     decay, layer_decay = options.get("weight_decay"), options.get("layer_decay")
     if layer_decay is not None:
-        return _by_layer(model, decay or 0.0, layer_decay)
+        return _by_layer(model, decay, layer_decay)
     if decay is None:
         return trained
     # Biases and norms have nothing to be pulled to 0 for
@@ -56,7 +56,7 @@ def _groups(model: nn.Module, options: Mapping[str, Any]) -> Any:
     return [{"params": thick, "weight_decay": decay}, {"params": thin, "weight_decay": 0.0}]
 
 
-def _by_layer(model: nn.Module, decay: float, factor: float) -> list[dict[str, Any]]:
+def _by_layer(model: nn.Module, decay: float | None, factor: float) -> list[dict[str, Any]]:
     """Groups of one learning rate each: whatever is outside the backbone has the full one."""
     import timm.optim
 
@@ -70,12 +70,18 @@ def _by_layer(model: nn.Module, decay: float, factor: float) -> list[dict[str, A
         raise ConfigError(f"layer_decay is {factor}: expected a factor, 0 < factor ≤ 1")
     library: Any = timm.optim
     groups: list[dict[str, Any]] = library.param_groups_layer_decay(
-        backbone, weight_decay=decay, layer_decay=factor
+        backbone, weight_decay=decay or 0.0, layer_decay=factor
     )
     inside = {id(p) for p in backbone.parameters()}
     outside = [p for p in model.parameters() if id(p) not in inside and p.requires_grad]
-    if outside:
-        groups.append({"params": outside, "weight_decay": decay, "lr_scale": 1.0})
+    for thick in (True, False):
+        found = [p for p in outside if (p.ndim > 1) == thick]
+        if found:
+            kept = (decay or 0.0) if thick else 0.0
+            groups.append({"params": found, "weight_decay": kept, "lr_scale": 1.0})
+    if decay is None:  # the optimiser's own
+        for group in groups:
+            del group["weight_decay"]
     return groups
 
 
