@@ -112,3 +112,9 @@ def test_split_counts_are_scikit_learn_s() -> None:
         stratified_split(targets, (0.5, 0.2))
     with pytest.raises(SplitError, match="leave a part empty"):
         stratified_split([0, 1], (0.9, 0.1))
+
+
+def test_an_array_of_one_band_is_an_image(tmp_path) -> None:
+    (tmp_path / "a").mkdir()
+    np.save(tmp_path / "a" / "x.npy", np.ones((4, 5), np.float32))
+    assert NonGeoClassificationDataset(tmp_path)[0]["image"].shape == (1, 4, 5)

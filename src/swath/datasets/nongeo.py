@@ -58,7 +58,7 @@ def read_image(path: Path) -> NDArray[Any]:
     try:
         if name.lower().endswith(".npy"):
             found: NDArray[Any] = np.load(name, allow_pickle=False)
-            return found
+            return found[None] if found.ndim == 2 else found
         if name.lower().endswith((".tif", ".tiff", ".jp2")):
             import warnings
 
@@ -172,8 +172,8 @@ def stratified_split(
         seed: Decides who goes where.
 
     Returns:
-        Sorted sample numbers, an array a part. Of a class too small for its share the first parts
-        get less before the last ones do.
+        Sorted sample numbers, an array a part. A class is shared out by rounding: one too
+        small for its share is missing in some of them.
 
     Raises:
         SplitError: Fractions that are none, or a part that would be empty.
