@@ -10,6 +10,7 @@ from PIL import Image
 from torch import nn
 
 from swath.datamodules import FolderDataModule
+from swath.datamodules.geo import stack_padded
 from swath.errors import ConfigError
 from swath.trainers import ClassificationTask
 
@@ -82,3 +83,15 @@ def test_the_split_is_the_seed_s(folders) -> None:
     assert parts(1) != parts(2)
     with pytest.raises(ConfigError, match="expected train, val and test"):
         FolderDataModule(str(folders), fractions=(0.5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fill"), [(torch.int64, -32768), (torch.float32, torch.nan), (torch.uint8, -32768)]
+)
+def test_the_edge_of_a_map_has_no_truth(dtype: torch.dtype, fill: float) -> None:
+    whole, part = torch.ones(4, 4), torch.ones(4, 3)
+    samples = [{"image": m[None], "mask": m.to(dtype)} for m in (whole, part)]
+    out = stack_padded(samples, (4, 4))["mask"]
+    torch.testing.assert_close(
+        out[1, :, 3], torch.full((4,), fill), equal_nan=True, check_dtype=False
+    )

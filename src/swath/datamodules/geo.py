@@ -179,22 +179,32 @@ class GeoDataModule(BaseDataModule):
 def stack_padded(samples: Sequence[Sample], shape: tuple[int, int]) -> Sample:
     """Stack samples of which some are smaller than `shape`, as at the edges of a split's parts.
 
-    Such a sample is filled up to the right and below: images with 0, masks with `NO_LABEL`,
-    ``valid`` with False.
+    Such a sample is filled up to the right and below: images with 0, ``valid`` with False, masks
+    with `NO_LABEL`; those of numbers (float) with NaN, those of objects (N, H, W) with 0.
     """
     if all(sample["image"].shape[-2:] == shape for sample in samples):
         return stack_samples(samples)
-    fills = {"image": 0.0, "mask": NO_LABEL, "valid": False}
+    keys = ("image", "mask", "valid")
     padded = []
     for sample in samples:
+        mask = sample.get("mask")
+        if mask is not None and mask.ndim == 2 and mask.dtype in (torch.uint8, torch.bool):
+            sample = {**sample, "mask": mask.long()}  # room for NO_LABEL
         height, width = sample["image"].shape[-2:]
         beyond = (0, shape[1] - width, 0, shape[0] - height)
         padded.append(
             {
-                key: torch.nn.functional.pad(value, beyond, value=fills[key])
-                if key in fills
+                key: torch.nn.functional.pad(value, beyond, value=_beyond(key, value))
+                if key in keys
                 else value
                 for key, value in sample.items()
             }
         )
     return stack_samples(padded)
+
+
+def _beyond(key: str, value: torch.Tensor) -> float:
+    """What is where nothing was read."""
+    if key != "mask" or (value.ndim == 3 and value.dtype in (torch.uint8, torch.bool)):
+        return 0
+    return torch.nan if value.is_floating_point() else NO_LABEL
