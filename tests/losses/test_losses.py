@@ -252,6 +252,7 @@ def test_class_weights_choose_the_class() -> None:
         (lambda: losses.classification_loss("ce", "binary"), "use 'bce'"),
         (lambda: losses.classification_loss("bce"), "use 'ce'"),
         (lambda: losses.classification_loss("bce", "binary", [1, 2]), "use pos_weight"),
+        (lambda: losses.classification_loss("dice", "binary", [1, 2]), "use .focal."),
         (lambda: losses.FocalLoss(gamma=-1), "gamma"),
         (lambda: losses.CrossEntropyLoss([-1, 2]), "expected numbers from 0"),
         (lambda: losses.CombinedLoss({}), "at least one loss"),

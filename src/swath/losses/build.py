@@ -95,6 +95,11 @@ def classification_loss(
             f"loss {loss!r} has no class_weights: "
             + ("use pos_weight" if loss == "bce" else "use 'ce', 'focal', 'dice' or 'jaccard'")
         )
+    if class_weights is not None and task == "binary" and loss != "focal":
+        raise ConfigError(
+            f"loss {loss!r} of task 'binary' is of one class, which class_weights cannot weigh "
+            "against another: use 'focal', or 'bce' with pos_weight"
+        )
     if loss == "ce":
         return CrossEntropyLoss(class_weights, ignore_index)
     if loss == "bce":
