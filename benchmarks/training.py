@@ -43,7 +43,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=HERE / "training.json")
     parser.add_argument("--markdown", type=Path, help="default: beside --out")
     parser.add_argument(
-        "--only", nargs="+", default=list(task_worker.ROWS), choices=task_worker.ROWS,
+        "--only", nargs="+", default=list(task_worker.ROWS), choices=(*task_worker.ROWS, "files"),
         metavar="TASK", help="measure these again and keep the other rows of --out",
     )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -58,6 +58,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--labels", help="the Cropland Data Layer of their ground")
     parser.add_argument("--workers", type=int, default=2, help="that read files")
     args = parser.parse_args()
+    if "files" in args.only and not (args.images and args.labels):
+        parser.error("files: expected --images and --labels")
     if args.quick:
         args.batch, args.size, args.rounds, args.repeats = 4, 64, 3, 2
     return args
@@ -197,7 +199,8 @@ def main() -> None:
     if args.out.exists() and len(args.only) < len(task_worker.ROWS):
         kept = json.loads(args.out.read_text())
         found["rows"], found["versions"] = kept["rows"], kept["versions"]
-    tasks = [*args.only, *(["files"] if args.images and args.labels else [])]
+    files = ["files"] if args.images and args.labels else []
+    tasks = [task for task in args.only if task != "files"] + files
     order = [*task_worker.ROWS, "files"]
     for task in tasks:
         row = measure(args, task)
