@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from swath.errors import BandError, ConfigError
 
-__all__ = ["check_image", "check_series", "is_traced", "pad_to_multiple"]
+__all__ = ["check_image", "check_series", "is_traced", "pad_images", "pad_to_multiple"]
 
 
 def check_image(x: Tensor, channels: int | None = None, what: str = "the image") -> None:
@@ -40,19 +42,24 @@ def check_series(
     _check_channels(x, channels, "(B, T, C, H, W)", what)
 
 
-def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """(…, H, W), enlarged at the bottom and at the right to multiples of `multiple` pixels.
+def pad_images(images: Tensor, size: Sequence[int]) -> Tensor:
+    """Images (…, C, H, W) extended at the bottom and at the right to `size`, their border repeated.
 
-    The last row and column are repeated, so that means over the image stay near what they were.
-    What is a multiple already is returned as it is.
+    Zeros would look like nodata to the network, and draw means over the image to them. What has
+    the size already is returned as it is.
     """
-    height, width = x.shape[-2:]
-    down, right = -height % multiple, -width % multiple
+    down, right = size[0] - images.shape[-2], size[1] - images.shape[-1]
     if not down and not right:
-        return x
-    flat = x.reshape(-1, *x.shape[-3:])
-    flat = F.pad(flat, (0, right, 0, down), mode="replicate")
-    return flat.reshape(*x.shape[:-2], height + down, width + right)
+        return images
+    flat = images.reshape(-1, *images.shape[-3:])
+    padded = F.pad(flat, (0, right, 0, down), mode="replicate")
+    return padded.reshape(*images.shape[:-2], *padded.shape[-2:])
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """`pad_images` to multiples of `multiple` pixels."""
+    height, width = x.shape[-2:]
+    return pad_images(x, (height + -height % multiple, width + -width % multiple))
 
 
 def is_traced() -> bool:

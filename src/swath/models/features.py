@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torchvision.models import ResNet, SwinTransformer
 
 from swath.errors import ConfigError
+from swath.models.dimensions import pad_images
 
-__all__ = ["Features", "extend", "feature_levels", "image_size", "pad_images"]
+__all__ = ["Features", "extend", "feature_levels", "image_size"]
 
 #: Width of a plain transformer's pyramid, as published.
 _PYRAMID = 256
@@ -164,19 +165,6 @@ def feature_levels(backbone: nn.Module) -> list[tuple[int, float]]:
         "forward_intermediates (every backbone of swath.models and timm), or a ResNet or Swin of "
         "torchvision"
     )
-
-
-def pad_images(images: Tensor, size: Sequence[int]) -> Tensor:
-    """Images (..., H, W) extended right and below to `size`, their border repeated.
-
-    Zeros would look like nodata to the network.
-    """
-    down, right = size[0] - images.shape[-2], size[1] - images.shape[-1]
-    if not down and not right:
-        return images
-    flat = images.reshape(-1, 1, *images.shape[-2:])
-    padded = nn.functional.pad(flat, (0, right, 0, down), mode="replicate")
-    return padded.reshape(*images.shape[:-2], *padded.shape[-2:])
 
 
 def image_size(*values: Any) -> tuple[int, int]:
