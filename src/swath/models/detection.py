@@ -88,7 +88,7 @@ class _AsTheyAre(_Images):
 def detection_model(
     backbone: nn.Module | str,
     kind: str = "faster-rcnn",
-    num_classes: int = 2,
+    num_classes: int | None = 2,
     *,
     channels: int = 256,
     conditions: Mapping[str, Any] | None = None,
@@ -111,7 +111,8 @@ def detection_model(
         backbone: A model that gives features (see `Features`), or the name of one of
             `swath.models`.
         kind: One of `DETECTORS`.
-        num_classes: With the background, which is class 0.
+        num_classes: With the background, which is class 0; None where `options` bring a
+            ``box_predictor``, which says it.
         channels: Of every level of the pyramid; a multiple of 32 from 64 on for ``"fcos"``.
         conditions: Named arguments of the backbone (wavelengths, …).
         anchor_sizes: Side of the square anchors in pixels, one a level, fine to coarse: five
@@ -133,7 +134,8 @@ def detection_model(
         raise ConfigError(f"there is no detector {kind!r}: {nearest(kind, DETECTORS)}")
     build, strides = DETECTORS[kind]
     two_stages = build in (FasterRCNN, MaskRCNN)
-    if num_classes < 1 + two_stages:
+    # None leaves the classes to a box_predictor of the user's, as in torchvision
+    if num_classes is not None and num_classes < 1 + two_stages:
         raise ConfigError(
             f"num_classes is {num_classes}: expected at least {1 + two_stages}, as it counts the "
             "background"
