@@ -14,6 +14,7 @@ from torch import Tensor
 
 from swath.errors import ConfigError
 from swath.models.dimensions import check_series
+from swath.models.encoders import check_encoder
 from swath.models.registry import nearest, register_model
 
 __all__ = ["FCSiamConc", "FCSiamDiff"]
@@ -167,9 +168,7 @@ _UNET = (
 
 
 def _check_encoder(name: str, depth: int, channels: Sequence[int]) -> None:
-    known = smp.encoders.get_encoder_names()
-    if name not in known and not name.startswith(("tu-", "timm-")):
-        raise ConfigError(f"there is no encoder {name!r}: {nearest(str(name), known)}")
+    check_encoder(name)
     if len(channels) != depth:
         raise ConfigError(
             f"decoder_channels has {len(channels)} numbers ({tuple(channels)}) and encoder_depth "

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from swath.errors import ConfigError
 from swath.models import FCN
 from swath.models import segmentation_model as decoder_on_backbone
+from swath.models.encoders import check_encoder, is_encoder
 from swath.models.segmentation import DECODERS
 from swath.models.weights import nearest
 from swath.trainers.backbones import backbone_model
@@ -59,10 +60,9 @@ def segmentation_model(
     if name not in MODELS and name not in DECODERS:
         known = sorted({*MODELS, *DECODERS, "fcn"})
         raise ConfigError(f"model is {name!r}: {nearest(name, known)}")
-    import segmentation_models_pytorch as smp
-
-    packaged = backbone in smp.encoders.get_encoder_names() or backbone.startswith("tu-")
-    if name in MODELS and packaged:
+    if backbone.startswith("tu-"):
+        check_encoder(backbone)
+    if name in MODELS and is_encoder(backbone):
         model: Any = _packaged(name, backbone, classes, pretrained)
     else:
         if name not in DECODERS:

@@ -46,14 +46,26 @@ def load_task(path: Path, map_location: str | torch.device = "cpu") -> BaseTask:
 
     content = read_checkpoint(path)
     hparams = dict(content.get("hyper_parameters") or {})
-    kind = getattr(trainers, str(content.get("swath_task")), None)
-    if kind is None or "state_dict" not in content:
+    name = str(content.get("swath_task"))
+    # The file names what is called with what it holds: nothing but a task may be
+    kind = getattr(trainers, name, None) if name in trainers.__all__ else None
+    known = isinstance(kind, type) and issubclass(kind, BaseTask)
+    if kind is None or not known or "state_dict" not in content:
         raise ConfigError(
-            f"{os.fspath(path)} holds no task of Swath: expected a checkpoint of swath fit"
+            f"{os.fspath(path)} holds no task of Swath (it says {name!r}): expected a checkpoint "
+            "of swath fit. For a task of your own use its load_from_checkpoint"
         )
     hparams = {k: v for k, v in hparams.items() if not k.startswith("_")}
-    if "weights" in hparams:
-        hparams["weights"] = None  # the checkpoint's own are loaded below
-    task: BaseTask = kind(**hparams)
-    task.load_state_dict(content["state_dict"])
+    for weights in ("weights", "weights_backbone"):  # the checkpoint's own are loaded below
+        if weights in hparams:
+            hparams[weights] = None
+    try:
+        task: BaseTask = kind(**hparams)
+        task.load_state_dict(content["state_dict"])
+    except (TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"{os.fspath(path)} does not make a {name}: {reason}. It may be of another version of "
+            "Swath"
+        ) from error
     return task.to(map_location).eval()

@@ -161,8 +161,12 @@ def load_encoder(encoder: nn.Module, pretrained: Pretrained, absent: Sequence[st
     weights = pretrained.weights
     if not hasattr(weights, "get_state_dict"):
         weights = os.fspath(weights)
-        if not os.path.exists(weights):
-            raise FileMissingError(f"the weights {weights} do not exist (a path to a state dict)")
+        remote = weights.startswith(("http://", "https://"))
+        if not remote and not os.path.exists(weights):
+            raise FileMissingError(
+                f"the weights {weights} do not exist: expected a file or URL of a state dict, or a "
+                "name such as ResNet18_Weights.SENTINEL2_ALL_MOCO (swath models list)"
+            )
     fit = pretrained.fit.fit if pretrained.fit is not None else None
     own = encoder.state_dict()
     try:
