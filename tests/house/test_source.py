@@ -107,3 +107,18 @@ def test_nothing_left_unfinished() -> None:
 def test_every_module_says_what_it_is() -> None:
     silent = [m.name for m in modules() if not ast.get_docstring(m.tree)]
     assert not silent, f"modules without a docstring: {silent}"
+
+
+def test_abstract_methods_are_abstract() -> None:
+    """A base that cannot work alone cannot be made either: `abc.abstractmethod`."""
+    wrong = [
+        module.at(node)
+        for module in modules()
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Raise)
+        and node.exc is not None
+        and "NotImplementedError" in ast.unparse(node.exc)
+        # any one of several steps may be overridden: its message says which
+        and module.name != "swath.trainers.base"
+    ]
+    assert not wrong, f"use abc.ABC and @abstractmethod: {wrong}"

@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 SCRIPT = """
 import sys, warnings
 warnings.filterwarnings("ignore")
@@ -71,7 +69,6 @@ print("same")
 """
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="processes are forked")
 def test_two_processes_are_one(tmp_path: Path) -> None:
     script = tmp_path / "both.py"
     script.write_text(SCRIPT)

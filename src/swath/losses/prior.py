@@ -6,6 +6,8 @@ arXiv 2202.14000.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +16,7 @@ from swath.errors import ConfigError, GridError
 __all__ = ["QRLoss", "RQLoss"]
 
 
-class _PriorLoss(nn.Module):
+class _PriorLoss(nn.Module, ABC):
     """Compares predicted probabilities q with beliefs p, both (B, C, H, W).
 
     Args:
@@ -44,9 +46,9 @@ class _PriorLoss(nn.Module):
             )
         return self.compare(probs, target)
 
+    @abstractmethod
     def compare(self, q: Tensor, p: Tensor) -> Tensor:
         """The loss of matching shapes."""
-        raise NotImplementedError
 
 
 def _over_pixels(q: Tensor) -> tuple[int, ...]:

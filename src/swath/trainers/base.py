@@ -266,7 +266,11 @@ class BaseTask(_Noted, LightningModule):
 
     def step(self, batch: Any, stage: str) -> Any:
         """Loss of a batch, logged, and its scores counted."""
-        raise NotImplementedError(f"{type(self).__name__} has no step")
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say what a batch's loss is: define "
+            "step(self, batch, stage), or training_step, validation_step and test_step, in the "
+            "class"
+        )
 
     def example_names(self) -> list[str]:
         """Names of the classes or values that the task speaks of."""

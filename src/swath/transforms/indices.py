@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 
-class _Append(IntensityTransform):
+class _Append(IntensityTransform, ABC):
     """An image (…, C, H, W) with one channel more, computed from the channels named by `indices`.
 
     Where the denominator is 0 the index is 0; where an input is NaN (nodata) it is NaN.
@@ -41,9 +42,9 @@ class _Append(IntensityTransform):
         self.indices = dict(indices)
         self.flags = dict(indices)
 
+    @abstractmethod
     def index(self, *bands: Tensor) -> Tensor:
         """The index of bands (B, 1, H, W), in the order of `indices`."""
-        raise NotImplementedError
 
     def apply_transform(
         self, input: Tensor, params: dict[str, Tensor], flags: dict[str, Any],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ PRODUCTS: dict[str, tuple[float, float]] = {
 }
 
 
-class _Pointwise(nn.Module):
+class _Pointwise(nn.Module, ABC):
     """A function of each value, of tensors and of samples' images."""
 
     def forward(self, input: Any) -> Any:
@@ -34,9 +35,9 @@ class _Pointwise(nn.Module):
             return {**input, "image": self(input["image"])}
         return self.apply_to(input if input.is_floating_point() else input.float())
 
+    @abstractmethod
     def apply_to(self, image: Tensor) -> Tensor:
         """The function."""
-        raise NotImplementedError
 
 
 class Scale(_Pointwise):

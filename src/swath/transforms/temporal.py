@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ __all__ = ["RandomTemporalDropout", "RandomTemporalMask", "RandomTemporalShuffle
 _DATED = ("dates", "timestamps", "timestamp", "doy", "months", "valid", "mask_time")
 
 
-class _Temporal(nn.Module):
+class _Temporal(nn.Module, ABC):
     """Works on batches whose ``image`` is (B, T, C, H, W), and on such tensors."""
 
     on_batch = True
@@ -43,9 +44,9 @@ class _Temporal(nn.Module):
         out = self.change(sample, chosen)
         return out["image"] if bare else out
 
+    @abstractmethod
     def change(self, batch: dict[str, Any], chosen: Tensor) -> dict[str, Any]:
         """The batch, with the rows `chosen` (B,) changed."""
-        raise NotImplementedError
 
 
 class RandomTemporalMask(_Temporal):

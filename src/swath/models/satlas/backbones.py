@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any
@@ -44,11 +45,12 @@ RESNETS: dict[str, tuple[type[nn.Module], list[int]]] = {
 }
 
 
-class TemporalBackbone(nn.Module):
+class TemporalBackbone(nn.Module, ABC):
     """A trunk that pools the feature maps of several images by their maximum.
 
     Temporal max pooling is the paper's way to make one map of many images
-    (https://arxiv.org/abs/2211.15660). Without time it is just a trunk.
+    (https://arxiv.org/abs/2211.15660). Without time it is just a trunk. One of your own defines
+    `maps` and sets `num_channels` and `out_channels`.
 
     Attributes:
         num_channels: Of one image.
@@ -66,9 +68,9 @@ class TemporalBackbone(nn.Module):
         """Channels (``num_chs``) and stride (``reduction``) of each map."""
         return [{"num_chs": c, "reduction": s} for s, c in self.out_channels]
 
+    @abstractmethod
     def maps(self, images: Tensor) -> list[Tensor]:
         """Feature maps of single images (N, C, H, W)."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> list[Tensor]:
         """Feature maps of strides 4, 8, 16 and 32.
