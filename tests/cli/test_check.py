@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -241,9 +239,8 @@ def test_classification_from_short_names(
     assert len(table) == 21
 
 
-def test_help_of_a_class() -> None:
-    code = "from swath.main import main; main(['fit', '--model.help', 'ClassificationTask'])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "--model.optimizer" in done.stdout
-    assert len(done.stdout.splitlines()) < 250
+def test_help_of_a_class(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "--model.help", "ClassificationTask"]) == 0
+    said = capsys.readouterr().out
+    assert "--model.optimizer" in said
+    assert len(said.splitlines()) < 250
