@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ from swath.cli.classes import find_class
 from swath.cli.layers import read_layers, with_full_names
 from swath.cli.rows import RowWriter
 from swath.cli.run_folder import RunRecord
+from swath.cli.stopped import last_epoch, stopped_by
 from swath.cli.trackers import add_trackers
 from swath.datamodules import GeoDataModule
 from swath.errors import ConfigError
@@ -38,18 +40,22 @@ class SwathCLI(LightningCLI):
         self.stage = stage
         self.folder = ""
         self.command = (stage, *argv)
-        super().__init__(
-            LightningModule,
-            LightningDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            save_config_callback=SaveConfigCallback if stage == "fit" else None,
-            save_config_kwargs={"overwrite": True},
-            # Swath's samplers know the ranks themselves.
-            trainer_defaults={"use_distributed_sampler": False, "enable_model_summary": False},
-            parser_kwargs={"exit_on_error": False, stage: {"exit_on_error": False}},
-            args=[stage, *argv],
-        )
+        interrupt = signal.getsignal(signal.SIGINT)
+        try:
+            super().__init__(
+                LightningModule,
+                LightningDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                save_config_callback=SaveConfigCallback if stage == "fit" else None,
+                save_config_kwargs={"overwrite": True},
+                # Swath's samplers know the ranks themselves.
+                trainer_defaults={"use_distributed_sampler": False, "enable_model_summary": False},
+                parser_kwargs={"exit_on_error": False, stage: {"exit_on_error": False}},
+                args=[stage, *argv],
+            )
+        except SystemExit as stop:
+            raise stopped_by(stop, stage, self.folder, interrupt) from None
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         """Options that are the run's and not Lightning's."""
@@ -68,6 +74,13 @@ class SwathCLI(LightningCLI):
                 "checkpoint.enable_version_counter": False,
             }
         )
+
+    def _parse_ckpt_path(self) -> None:
+        """Nothing: the config says what the model is.
+
+        Lightning would lay the checkpoint's hyperparameters over it, as if they were options of
+        `LightningModule` itself, and refuse every checkpoint.
+        """
 
     def before_instantiate_classes(self) -> None:
         """Choose the run's folder and send everything there."""
@@ -117,6 +130,8 @@ class SwathCLI(LightningCLI):
         else:
             trainer.callbacks.append(Picture(self.folder))
         if self.stage == "fit":
+            given = self.config["fit"]["checkpoint"]
+            trainer.callbacks += last_epoch(trainer.checkpoint_callback, given)
             add_trackers(trainer, self.config["fit"]["track"], self.folder)
         config = self.config[self.stage]
         trainer.callbacks.append(RunRecord(self.folder, self.command, config["seed_everything"]))
