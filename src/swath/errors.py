@@ -4,7 +4,8 @@ A message carries the value, what was expected and the remedy, and names the fil
 `SwathError` for all of them, or the builtin that a caller of any other library would catch.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "ArchiveError",
@@ -27,6 +28,7 @@ __all__ = [
     "UnreadableFileError",
     "UnsupportedDataError",
     "WriteError",
+    "nearest",
 ]
 
 
@@ -114,3 +116,16 @@ class ChecksumError(SwathError, ValueError):
 
 class ArchiveError(SwathError, ValueError):
     """An archive is damaged, or a member of it is unsafe to extract."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """``did you mean …?``, or what there is when nothing is near."""
+    names = list(names)
+    lower = {n.lower(): n for n in names}
+    near = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(lower[n] for n in near)}?"
+    if not names:
+        return "there are none"
+    shown = ", ".join(names[:40]) + (f", … ({len(names)} in all)" if len(names) > 40 else "")
+    return f"there are {shown}"

@@ -8,7 +8,7 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -37,6 +37,7 @@ def extract_archive(
     max_ratio: float | None = 200.0,
     max_members: int = 5_000_000,
     progress: bool = True,
+    volumes: Sequence[Path] = (),
 ) -> pathlib.Path:
     """Extract a zip, a tar (plain, gz, bz2, xz, zst) or a single compressed file into a folder.
 
@@ -57,6 +58,8 @@ def extract_archive(
             for no limit.
         max_members: Most members.
         progress: Show a bar, on a terminal.
+        volumes: The further files, in order, of an archive that was cut into several (``….gzaa``,
+            ``….gzab``): all are read as one.
 
     Returns:
         The folder.
@@ -78,7 +81,7 @@ def extract_archive(
             return target
         work = target / f".{archive.name}.extracting"
         shutil.rmtree(work, ignore_errors=True)  # left by a process that was killed
-        job = _Job(archive, work, max_size, max_ratio, max_members)
+        job = _Job(archive, work, max_size, max_ratio, max_members, volumes)
         try:
             work.mkdir()
             job.run(progress)
@@ -156,6 +159,7 @@ class _Job:
     max_size: int | None
     max_ratio: float | None
     max_members: int
+    volumes: Sequence[Path] = ()
     written: dict[str, int] = field(default_factory=dict)
     total: int = 0
     asked: int = -_ASK_EVERY
@@ -164,10 +168,10 @@ class _Job:
     def run(self, progress: bool) -> None:
         from tqdm import tqdm
 
-        packed = self.archive.stat().st_size
+        packed = sum(os.stat(path).st_size for path in (self.archive, *self.volumes))
         with (
             _damage(self.archive),
-            open_members(self.archive) as members,
+            open_members(self.archive, self.volumes) as members,
             tqdm(
                 desc=f"extracting {self.archive.name}",
                 unit="B",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import bz2
 import contextlib
 import gzip
+import io
+import itertools
 import lzma
 import os
 import pathlib
@@ -12,9 +15,9 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Literal, Self
+from typing import IO, Any, Literal, Self
 
 from swath.errors import ArchiveError, FileMissingError
 from swath.typing import Path
@@ -83,7 +86,7 @@ def safe_name(name: str, archive: str) -> str:
 
 @contextlib.contextmanager
 def open_members(
-    path: Path,
+    path: Path, volumes: Sequence[Path] = ()
 ) -> Iterator[Iterator[tuple[Member, IO[bytes] | None]]]:
     """Open an archive and go through its members in order, each with its bytes if it is a file.
 
@@ -97,9 +100,14 @@ def open_members(
     name = os.fspath(path)
     with contextlib.ExitStack() as stack:
         try:
-            raw = stack.enter_context(open(name, "rb"))
+            raw: IO[bytes] = stack.enter_context(open(name, "rb"))
+            rest = [stack.enter_context(open(volume, "rb")) for volume in volumes]
         except FileNotFoundError as exc:
-            raise FileMissingError(f"{name} does not exist, so it cannot be extracted.") from exc
+            raise FileMissingError(
+                f"{exc.filename} does not exist, so it cannot be extracted."
+            ) from exc
+        if rest:
+            raw = io.BufferedReader(_Volumes([raw, *rest]), 1 << 20)
         head = raw.read(6)
         raw.seek(0)
         kind = next((key for key, magic in _MAGIC.items() if head.startswith(magic)), "")
@@ -148,6 +156,42 @@ def _is_tar(block: bytes, name: str) -> bool:
     except tarfile.TarError:
         return False
     return True
+
+
+class _Volumes(io.RawIOBase):
+    """Several files, read as one."""
+
+    def __init__(self, files: Sequence[IO[bytes]]) -> None:
+        self._files = files
+        sizes = [os.fstat(file.fileno()).st_size for file in files]
+        self._ends = list(itertools.accumulate(sizes))
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._ends[-1]}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        number = bisect.bisect_right(self._ends, self._at)
+        if number == len(self._files):
+            return 0
+        file, end = self._files[number], self._ends[number]
+        start = self._ends[number - 1] if number else 0
+        file.seek(self._at - start)
+        block = file.read(min(len(buffer), end - self._at))
+        buffer[: len(block)] = block
+        self._at += len(block)
+        return len(block)
 
 
 class _Joined:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
 from torchvision.models import Weights
 from torchvision.models import WeightsEnum as TorchvisionWeightsEnum
 
-from swath.errors import ConfigError
+from swath.errors import ConfigError, nearest
 from swath.models.checkpoint import fetch_state_dict
 
 __all__ = ["WeightsEnum", "nearest", "weight"]
@@ -136,16 +135,3 @@ def weight(
 
 def _member(enum: type[WeightsEnum], name: str) -> WeightsEnum:
     return enum.__members__[name]
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """``did you mean …?``, or what there is when nothing is near."""
-    names = list(names)
-    lower = {n.lower(): n for n in names}
-    near = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)
-    if near:
-        return f"did you mean {' or '.join(lower[n] for n in near)}?"
-    if not names:
-        return "there are none"
-    shown = ", ".join(names[:40]) + (f", … ({len(names)} in all)" if len(names) > 40 else "")
-    return f"there are {shown}"

@@ -1,0 +1,429 @@
+"""What a sample is made of: images, masks, labels, values. Each part reads one thing of a sample.
+
+Each part can also write what it reads, which makes miniatures.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from swath.datasets.catalogue.description import When, applies
+from swath.datasets.catalogue.pixels import grid_of, read_pixels
+from swath.datasets.catalogue.site import Site
+from swath.datasets.catalogue.writing import write_picture
+from swath.errors import BandError, UnreadableFileError
+
+__all__ = ["BandFiles", "Image", "Label", "Labels", "Mask", "Part", "Value"]
+
+Row = Mapping[str, str]
+
+
+class Part(abc.ABC):
+    """One part of a sample.
+
+    Args:
+        key: Its name in the sample.
+        when: For which splits and choices it is there; always by default.
+    """
+
+    def __init__(self, key: str, when: When | None = None) -> None:
+        self.key, self.when = key, dict(when or {})
+
+    def there(self, site: Site) -> bool:
+        """Whether samples of this split and these choices have it."""
+        return applies(self.when, site.fields)
+
+    @abc.abstractmethod
+    def read(self, site: Site, row: Row) -> dict[str, Any]:
+        """Tensors by their names in the sample."""
+
+    @abc.abstractmethod
+    def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
+        """Write a made-up file that `read` would read, if it reads one."""
+
+
+class Image(Part):
+    """One image file: float32 (C, H, W) in the file's own values.
+
+    Args:
+        file: Pattern of its path.
+        key: Its name in the sample.
+        located: Whether the files are georeferenced; ``bounds`` and ``transform`` (9, float64)
+            are then in the sample too. A file without a CRS has NaN there.
+        bands: Names of the file's bands, in its order, where not the dataset's ``all_band_names``.
+        size: (height, width), dtype, CRS: how miniatures are made.
+        dtype: See `size`.
+        crs: See `size`.
+        when: As in `Part`.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        key: str = "image",
+        *,
+        located: bool = False,
+        bands: Sequence[str] | None = None,
+        size: tuple[int, int] = (32, 32),
+        dtype: str = "uint8",
+        crs: str | None = None,
+        when: When | None = None,
+    ) -> None:
+        super().__init__(key, when)
+        self.file, self.located, self.own_bands = file, located, bands
+        self.size, self.dtype, self.crs = size, dtype, crs or ("EPSG:32632" if located else None)
+
+    def files(self, site: Site, row: Row) -> list[str]:
+        """The files that it is read from."""
+        return [site.path(self.file, row)]
+
+    def _wanted(self, site: Site) -> list[int] | None:
+        own = tuple(self.own_bands or site.all_bands)
+        if not own or site.bands == own:
+            return None
+        return [own.index(b) for b in site.bands if b in own]
+
+    def read(self, site: Site, row: Row) -> dict[str, Any]:
+        """The image, and where it lies."""
+        path = self.files(site, row)[0]
+        pixels = read_pixels(path, self._wanted(site))
+        found: dict[str, Any] = {self.key: float_tensor(pixels)}
+        if self.located:
+            found |= place_of(path)
+        return found
+
+    def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
+        """Noise."""
+        count = len(self.own_bands or site.all_bands) or 3
+        write_picture(self.files(site, row)[0], noise(rng, (count, *self.size), self.dtype),
+                      self.crs)  # fmt: skip
+
+
+class BandFiles(Image):
+    """One file a band, all over the same ground: float32 (C, H, W) at the finest's pixels.
+
+    Coarser bands are repeated to the finest one's shape bilinearly.
+
+    Args:
+        file: Pattern with ``{band}``.
+        key: As in `Image`, and so are the rest.
+        names: Band -> what it is called in files' names, where that differs.
+        sizes: Band -> (height, width) of its file, for miniatures.
+        options: Of `Image`.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        key: str = "image",
+        *,
+        names: Mapping[str, str] | None = None,
+        sizes: Mapping[str, tuple[int, int]] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(file, key, **options)
+        self.names, self.sizes = dict(names or {}), dict(sizes or {})
+
+    def _bands(self, site: Site) -> list[str]:
+        own = self.own_bands or site.all_bands
+        return [b for b in site.bands if b in own]
+
+    def files(self, site: Site, row: Row) -> list[str]:
+        """The files of the wanted bands."""
+        return [
+            site.path(self.file, {**row, "band": self.names.get(b, b)}) for b in self._bands(site)
+        ]
+
+    def read(self, site: Site, row: Row) -> dict[str, Any]:
+        """The image, and where it lies."""
+        paths = self.files(site, row)
+        if not paths:
+            return {}
+        layers = [float_tensor(read_pixels(p)) for p in paths]
+        shape = max(tuple(layer.shape[-2:]) for layer in layers)
+        layers = [_resized(layer, shape) for layer in layers]
+        found: dict[str, Any] = {self.key: torch.cat(layers)}
+        if self.located:
+            finest = next(i for i, p in enumerate(layers) if tuple(p.shape[-2:]) == shape)
+            found |= place_of(paths[finest])
+        return found
+
+    def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
+        """Noise, a file a band; of all bands, wanted or not."""
+        for band in self.own_bands or site.all_bands:
+            size = self.sizes.get(band, self.size)
+            path = site.path(self.file, {**row, "band": self.names.get(band, band)})
+            scale = self.size[0] / size[0]
+            write_picture(path, noise(rng, (1, *size), self.dtype), self.crs, scale)
+
+
+class Mask(Part):
+    """Class numbers of pixels, from one band of a file: int64 (H, W).
+
+    Args:
+        file: Pattern of its path.
+        key: Its name in the sample.
+        values: Number in the file -> class number; values that are not in it become `ignore`.
+            By default numbers are classes.
+        colours: (red, green, blue) -> class number, for masks that are pictures.
+        threshold: Values above it are 1, the others 0.
+        band: Which band of the file (from 0).
+        ignore: What unknown values or colours become; they are an error if it is None.
+        size: (height, width) in miniatures.
+        crs: Of miniatures.
+        written: The values that miniatures have, where neither `values` nor the classes say.
+        when: As in `Part`.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        key: str = "mask",
+        *,
+        values: Mapping[int, int] | None = None,
+        colours: Mapping[tuple[int, int, int], int] | None = None,
+        threshold: float | None = None,
+        band: int = 0,
+        ignore: int | None = None,
+        size: tuple[int, int] = (32, 32),
+        crs: str | None = None,
+        written: Sequence[int] | None = None,
+        dtype: str = "uint8",
+        when: When | None = None,
+    ) -> None:
+        super().__init__(key, when)
+        self.file, self.values, self.colours = file, values, colours
+        self.threshold, self.band, self.ignore = threshold, band, ignore
+        self.size, self.crs, self.written, self.dtype = size, crs, written, dtype
+
+    def files(self, site: Site, row: Row) -> list[str]:
+        """The file that it is read from."""
+        return [site.path(self.file, row)]
+
+    def read(self, site: Site, row: Row) -> dict[str, Any]:
+        """The mask."""
+        path = self.files(site, row)[0]
+        if self.colours is not None:
+            codes = _packed(read_pixels(path, (0, 1, 2)))
+            table = {r << 16 | g << 8 | b: n for (r, g, b), n in self.colours.items()}
+            return {self.key: self._translated(codes, table, path)}
+        pixels = read_pixels(path, (self.band,))[0]
+        if self.threshold is not None:
+            return {self.key: torch.from_numpy(pixels > self.threshold).long()}
+        if self.values is not None:
+            return {self.key: self._translated(pixels, self.values, path)}
+        return {self.key: torch.from_numpy(pixels.astype(np.int64))}
+
+    def _translated(self, codes: NDArray[Any], table: Mapping[int, int], path: str) -> Tensor:
+        known = np.array(sorted(table))
+        to = np.array([table[int(k)] for k in known], dtype=np.int64)
+        at = np.searchsorted(known, codes).clip(max=len(known) - 1)
+        fits = known[at] == codes
+        if self.ignore is None and not fits.all():
+            value = int(codes[~fits][0])
+            shown = f"the colour #{value:06x}" if self.colours is not None else f"the value {value}"
+            raise UnreadableFileError(
+                f"{path} has {shown}, which is no class of this dataset: it is not the file that "
+                "was published, or it was changed (resampled, compressed) since"
+            )
+        return torch.from_numpy(np.where(fits, to[at], self.ignore or 0))
+
+    def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
+        """Every class somewhere."""
+        path = self.files(site, row)[0]
+        if self.colours is not None:
+            palette = np.array(list(self.colours), dtype=np.uint8)
+            write_picture(path, palette[self._spread(rng, len(palette))].transpose(2, 0, 1),
+                          self.crs)  # fmt: skip
+            return
+        if self.written is not None:
+            values = list(self.written)
+        elif self.values is not None:
+            values = list(self.values)
+        else:
+            values = [0, 255] if self.threshold is not None else list(range(len(site.classes) or 2))
+        pixels = np.array(values, dtype=self.dtype)[self._spread(rng, len(values))]
+        write_picture(path, np.repeat(pixels[None], self.band + 1, 0), self.crs)
+
+    def _spread(self, rng: np.random.Generator, count: int) -> NDArray[Any]:
+        """(H, W) of 0 to `count` - 1, each there at least once if there is room."""
+        total = self.size[0] * self.size[1]
+        return rng.permutation(np.arange(total) % count).reshape(self.size)
+
+
+class Label(Part):
+    """The number of a class: int64 ().
+
+    Args:
+        field: Of the row: the class's name, or its number.
+        key: Its name in the sample.
+        classes: Name -> number; by default the dataset's ``classes`` in order. Numbers are taken
+            as they are.
+        offset: Added to numbers: -1 where the first class is published as 1.
+        when: As in `Part`.
+    """
+
+    def __init__(
+        self,
+        field: str = "label",
+        key: str = "label",
+        *,
+        classes: Mapping[str, int] | None = None,
+        offset: int = 0,
+        when: When | None = None,
+    ) -> None:
+        super().__init__(key, when)
+        self.field, self.classes, self.offset = field, classes, offset
+
+    def number(self, site: Site, row: Row) -> int:
+        """The class's number.
+
+        Raises:
+            UnreadableFileError: There is no such class.
+        """
+        name = row[self.field]
+        table = self.classes if self.classes is not None else _numbers(site)
+        if name in table:
+            return table[name]
+        if name.lstrip("-").isdigit():
+            return int(name) + self.offset
+        raise UnreadableFileError(
+            f"{site.root} has a sample of the class {name!r}: expected one of "
+            f"{', '.join(list(table)[:30])}"
+        )
+
+    def read(self, site: Site, row: Row) -> dict[str, Any]:
+        """The label."""
+        return {self.key: torch.tensor(self.number(site, row))}
+
+    def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
+        """Nothing: it is in the row."""
+
+
+class Labels(Part):
+    """Which of the classes an image shows: int64 (classes,) of 0 and 1.
+
+    Args:
+        field: Of the row: the classes' names with `separator` between them.
+        key: Its name in the sample.
+        separator: Between names.
+        when: As in `Part`.
+    """
+
+    def __init__(
+        self, field: str = "labels", key: str = "label", *, separator: str = ";",
+        when: When | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(key, when)
+        self.field, self.separator = field, separator
+
+    def read(self, site: Site, row: Row) -> dict[str, Any]:
+        """The labels."""
+        found = torch.zeros(len(site.classes), dtype=torch.int64)
+        table = _numbers(site)
+        for name in row[self.field].split(self.separator):
+            if name.strip() not in table:
+                raise UnreadableFileError(
+                    f"{site.root} has a sample of the class {name.strip()!r}: expected one of "
+                    f"{', '.join(list(table)[:30])}"
+                )
+            found[table[name.strip()]] = 1
+        return {self.key: found}
+
+    def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
+        """Nothing: it is in the row."""
+
+
+class Value(Part):
+    """A number of the row: float32 (), or int64 () as a `dtype` of ``"int64"``."""
+
+    def __init__(
+        self, field: str, key: str = "label", *, dtype: str = "float32", when: When | None = None
+    ) -> None:
+        super().__init__(key, when)
+        self.field, self.dtype = field, dtype
+
+    def read(self, site: Site, row: Row) -> dict[str, Any]:
+        """The number."""
+        try:
+            number = float(row[self.field])
+        except ValueError as error:
+            raise UnreadableFileError(
+                f"{site.root} has a sample with {self.field} {row[self.field]!r}: expected a number"
+            ) from error
+        return {self.key: torch.tensor(number, dtype=getattr(torch, self.dtype))}
+
+    def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
+        """Nothing: it is in the row."""
+
+
+def _numbers(site: Site) -> dict[str, int]:
+    table: dict[str, int] | None = site.kept.get("class numbers")
+    if table is None:
+        table = site.kept["class numbers"] = {name: i for i, name in enumerate(site.classes)}
+    return table
+
+
+def float_tensor(pixels: NDArray[Any]) -> Tensor:
+    """Pixels of any type as float32."""
+    return torch.from_numpy(pixels.astype(np.float32, order="C"))
+
+
+def place_of(path: str) -> dict[str, Tensor]:
+    """``bounds`` and ``transform`` of an image, as samples of layers have them."""
+    grid = grid_of(path)
+    if grid is None:
+        nowhere = torch.full((9,), torch.nan, dtype=torch.float64)
+        return {"bounds": nowhere, "transform": nowhere.clone()}
+    xmin, ymin, xmax, ymax = grid.bounds
+    xres, yres = grid.res
+    # x, y and time as start, stop, step; an image of a benchmark has no time
+    bounds = [xmin, xmax, xres, ymin, ymax, yres, torch.nan, torch.nan, torch.nan]
+    return {
+        "bounds": torch.tensor(bounds, dtype=torch.float64),
+        "transform": torch.tensor([*grid.transform], dtype=torch.float64),
+    }
+
+
+def noise(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """Random pixels of a type."""
+    if np.dtype(dtype).kind == "f":
+        return rng.normal(size=shape).astype(dtype)
+    return rng.integers(1, min(np.iinfo(dtype).max, 4000), shape).astype(dtype)
+
+
+def _packed(colours: NDArray[Any]) -> NDArray[np.int64]:
+    wide = colours.astype(np.int64)
+    return wide[0] << 16 | wide[1] << 8 | wide[2]
+
+
+def _resized(image: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if tuple(image.shape[-2:]) == shape:
+        return image
+    return torch.nn.functional.interpolate(
+        image[None], shape, mode="bilinear", align_corners=False
+    )[0]
+
+
+def check_bands(name: str, bands: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Names of bands that are all there.
+
+    Raises:
+        BandError: One is not; says which there are.
+    """
+    unknown = [b for b in bands if b not in known]
+    if unknown or not bands:
+        raise BandError(
+            f"{name} has no band {', '.join(map(repr, unknown)) or 'named'}: expected some of "
+            f"{', '.join(known)}"
+        )
+    if len(set(bands)) != len(bands):
+        raise BandError(f"bands are {list(bands)}: each may be named once")
+    return tuple(bands)

@@ -1,0 +1,48 @@
+"""Datasets by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from swath.datasets.catalogue.benchmark import Benchmark
+from swath.datasets.catalogue.description import TASKS
+from swath.errors import ConfigError, nearest
+
+__all__ = ["dataset_class", "list_datasets"]
+
+
+def _known() -> dict[str, type[Benchmark]]:
+    from swath.datasets import benchmarks
+
+    found = {name: getattr(benchmarks, name) for name in benchmarks.__all__}
+    return {n: c for n, c in found.items() if issubclass(c, Benchmark) and hasattr(c, "info")}
+
+
+def list_datasets(task: str | None = None) -> list[str]:
+    """Names of the published datasets that there are classes for, in alphabetical order.
+
+    Args:
+        task: Only those for this task (``"segmentation"``; any of the dataset's tags).
+
+    Raises:
+        ConfigError: There is no such task.
+    """
+    if task is not None and task not in TASKS:
+        raise ConfigError(f"there is no task {task!r}: {nearest(task, TASKS)}")
+    chosen = (n for n, c in _known().items() if task is None or task in c.info.tasks)
+    return sorted(chosen, key=str.lower)
+
+
+def dataset_class(name: str) -> type[Benchmark]:
+    """The class of a published dataset, by its name in any case.
+
+    Raises:
+        ConfigError: There is none of that name; says which are near.
+    """
+    known = _known()
+    by_lower = {n.lower(): n for n in known}
+    found = by_lower.get(name.lower())
+    if found is None:
+        names: Iterable[str] = known
+        raise ConfigError(f"there is no dataset {name!r}: {nearest(name, names)}")
+    return known[found]

@@ -1,0 +1,234 @@
+"""From whatever lies in a root to what a dataset needs: extracted, packed, nothing, or half."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from swath.datasets.catalogue.description import Archive, File, Info
+from swath.datasets.catalogue.patterns import Pattern
+from swath.errors import DatasetNotFoundError, SwathError, WriteError
+from swath.fetch import download, extract_archive, is_extracted, verify_file
+
+__all__ = ["missing_files", "obtain_files", "verify_files"]
+
+logger = logging.getLogger(__name__)
+_seen: set[tuple[str, int]] = set()
+
+
+def obtain_files(
+    name: str,
+    info: Info,
+    root: pathlib.Path,
+    files: Iterable[File],
+    *,
+    fetch: bool,
+    checksum: bool,
+    progress: bool = True,
+) -> None:
+    """Make sure that everything which is needed lies in `root`.
+
+    An archive that was extracted is left alone, by the mark that extraction left, or, where the
+    archive is gone and has left no mark, by what it brings. Whatever is not there is extracted
+    from its archive, which is verified first; what is not there at all is downloaded, if that was
+    asked for.
+
+    Args:
+        name: Of the dataset, for messages.
+        info: Of the dataset.
+        root: Its folder.
+        files: What is needed.
+        fetch: Download what is not there.
+        checksum: Compare published digests.
+        progress: Show bars, on a terminal.
+
+    Raises:
+        DatasetNotFoundError: Something is not there, and was not to be downloaded or cannot be.
+        ChecksumError: A file is not the one that was published.
+        ArchiveError: An archive is damaged or unsafe.
+        DownloadError, DiskSpaceError, WriteError: It could not be fetched or written.
+    """
+    wanted = list(files)
+    lost = missing_files(root, wanted, checksum=checksum)
+    by_hand = [f for f in lost if any(u is None for u in _addresses(f))]
+    if (lost and not fetch) or by_hand:
+        raise DatasetNotFoundError(_not_found(name, info, root, by_hand if fetch else lost))
+    try:
+        for file in wanted:
+            _obtain(root, file, fetch=file in lost, checksum=checksum, progress=progress)
+    except SwathError:
+        raise
+    except OSError as error:
+        raise WriteError(
+            f"{name} cannot be made ready in {root}: {error}. Extracting writes into the dataset's "
+            "folder: make it writable, or copy the archives to one that is"
+        ) from error
+
+
+def missing_files(root: pathlib.Path, files: Iterable[File], *, checksum: bool) -> list[File]:
+    """Those that are neither extracted nor there as they were published."""
+    return [
+        f
+        for f in files
+        if not _ready(root, f, checksum)
+        and not all((root / p).is_file() for p in [f.name, *_others(f)])
+    ]
+
+
+def verify_files(root: pathlib.Path, files: Iterable[File]) -> list[tuple[File, str]]:
+    """Each file, and what is wrong with it: "" where it is right, "not there" and so on."""
+    found = []
+    for file in files:
+        problem = ""
+        volumes: list[File] = [file, *(file.volumes if isinstance(file, Archive) else ())]
+        there = [v for v in volumes if (root / v.name).is_file()]
+        if there:
+            for volume in there:
+                try:
+                    verify_file(root / volume.name, md5=volume.md5, sha256=volume.sha256,
+                                size=volume.size, source=volume.url or "its provider")  # fmt: skip
+                except SwathError as error:
+                    problem = str(error)
+        elif not _ready(root, file, False):
+            problem = "not there"
+        if not problem and isinstance(file, Archive) and not _ready(root, file, False):
+            problem = "not extracted, or files are missing since"
+        found.append((file, problem))
+    return found
+
+
+def _addresses(file: File) -> list[str | None]:
+    return [file.url, *(v.url for v in (file.volumes if isinstance(file, Archive) else ()))]
+
+
+def _others(file: File) -> list[str]:
+    return [v.name for v in file.volumes] if isinstance(file, Archive) else []
+
+
+def _folder(root: pathlib.Path, archive: Archive) -> pathlib.Path:
+    return root / archive.into if archive.into else (root / archive.name).parent
+
+
+def _ready(root: pathlib.Path, file: File, checksum: bool) -> bool:
+    path = root / file.name
+    if not isinstance(file, Archive):
+        return path.is_file() and (not checksum or _verified(path, file))
+    folder = _folder(root, file)
+    mark = folder / f".{path.name}.extracted"
+    if mark.is_file():
+        # Looking at a million files again for each split takes long: once a process is enough.
+        key = (str(mark), mark.stat().st_mtime_ns)
+        if key not in _seen and is_extracted(path, folder):
+            _seen.add(key)
+        elif not path.exists() and key not in _seen:
+            return _brought(root, file)
+        return key in _seen
+    if path.is_file():
+        # Extracted by hand, perhaps in part: extracting again is safe where it can be done.
+        unwritable = not os.access(folder, os.W_OK)
+        if unwritable and _brought(root, file):
+            logger.warning(
+                "%s has no mark of a finished extraction and its folder is read-only: its files "
+                "are used as they are", path,
+            )  # fmt: skip
+            return True
+        return False
+    return _brought(root, file)
+
+
+def _brought(root: pathlib.Path, archive: Archive) -> bool:
+    return all(_any_below(root, beginning) for beginning in archive.gives)
+
+
+def _any_below(root: pathlib.Path, beginning: str) -> bool:
+    """Whether some path below `root` begins so."""
+    if beginning.endswith("/"):
+        beginning += "{anything}"
+        parts = beginning.split("/")
+    else:
+        parts = beginning.split("/")
+        parts[-1] += "{anything:.*}"
+    return _matches(root, parts)
+
+
+def _matches(folder: pathlib.Path, parts: Sequence[str]) -> bool:
+    shape = Pattern(parts[0])
+    try:
+        with os.scandir(folder) as entries:
+            fitting = [
+                e for e in entries if not e.name.startswith(".") and shape.match(e.name) is not None
+            ]
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    if len(parts) == 1:
+        return bool(fitting)
+    return any(e.is_dir() and _matches(pathlib.Path(e.path), parts[1:]) for e in fitting)
+
+
+def _verified(path: pathlib.Path, file: File) -> bool:
+    """Whether a file is the published one; a large one is read once and remembered as such."""
+    if file.md5 is None and file.sha256 is None:
+        return file.size is None or path.stat().st_size == file.size
+    state = path.stat()
+    note = {"size": state.st_size, "changed": state.st_mtime_ns, "md5": file.md5,
+            "sha256": file.sha256}  # fmt: skip
+    mark = path.with_name(f".{path.name}.verified")
+    try:
+        if json.loads(mark.read_text()) == note:
+            return True
+    except (OSError, ValueError):
+        pass
+    verify_file(path, md5=file.md5, sha256=file.sha256, size=file.size,
+                source=file.url or "its provider")  # fmt: skip
+    try:
+        part = mark.with_name(mark.name + ".tmp")
+        part.write_text(json.dumps(note))
+        os.replace(part, mark)
+    except OSError:
+        logger.debug("%s is read-only: %s is verified each time", path.parent, path.name)
+    return True
+
+
+def _obtain(root: pathlib.Path, file: File, *, fetch: bool, checksum: bool, progress: bool) -> None:
+    if _ready(root, file, checksum):
+        return
+    volumes: list[File] = [file, *(file.volumes if isinstance(file, Archive) else ())]
+    for volume in volumes:
+        path = root / volume.name
+        md5, sha256 = (volume.md5, volume.sha256) if checksum else (None, None)
+        if fetch and volume.url is not None:
+            download(volume.url, path, md5=md5, sha256=sha256, size=volume.size if checksum
+                     else None, mirrors=volume.mirrors, progress=progress)  # fmt: skip
+        elif checksum:
+            verify_file(path, md5=md5, sha256=sha256, size=volume.size, progress=progress,
+                        source=volume.url or "its provider")  # fmt: skip
+    if isinstance(file, Archive):
+        extract_archive(
+            root / file.name, _folder(root, file), progress=progress,
+            volumes=[root / v.name for v in file.volumes],
+        )  # fmt: skip
+
+
+def _not_found(name: str, info: Info, root: pathlib.Path, lost: Sequence[File]) -> str:
+    names = [f.name + (f" ({_bytes(f.size)})" if f.size else "") for f in lost]
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    text = f"{name} is not complete in {root}: {shown} is neither extracted nor there as published"
+    if any(u is None for f in lost for u in _addresses(f)):
+        how = info.account or "It has no address that can be downloaded without a browser"
+        return f"{text}. {how}: fetch it from {info.homepage} and put it into {root}"
+    return (
+        f"{text}. Download it with download=True or 'swath datasets download {name} --root "
+        f"{root}', or put the files there by hand; see {info.homepage}"
+    )
+
+
+def _bytes(count: int | None) -> str:
+    size = float(count or 0)
+    for unit in ("B", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
