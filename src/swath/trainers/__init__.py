@@ -6,6 +6,7 @@ from swath.trainers.change import ChangeDetectionTask
 from swath.trainers.checkpoint import load_task
 from swath.trainers.classification import ClassificationTask, MultiLabelClassificationTask
 from swath.trainers.detection import ObjectDetectionTask
+from swath.trainers.forecast import TemporalRegression
 from swath.trainers.instance import InstanceSegmentationTask
 from swath.trainers.iobench import IOBenchTask
 from swath.trainers.located import to_features
@@ -18,7 +19,6 @@ from swath.trainers.ssl import SelfSupervisedTask
 from swath.trainers.temporal import (
     SpatioTemporalPixelwiseRegression,
     SpatioTemporalSegmentation,
-    TemporalRegression,
 )
 
 #: The field's newer names of the same tasks.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import enum
 import inspect
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
-__all__ = ["given_settings", "plain", "split_options", "take_others"]
+from swath.errors import ConfigError
+
+__all__ = ["given_settings", "plain", "split_options", "take_others", "takes_no_options"]
 
 #: Types that a checkpoint may hold; not their subclasses, such as NumPy's float64.
 _PLAIN = (bool, int, float, str)
@@ -61,6 +64,19 @@ def take_others(cls: type[Any], options: dict[str, Any]) -> dict[str, Any]:
     for name in others:
         del options[name]
     return others
+
+
+def takes_no_options(model: nn.Module, options: Mapping[str, Any]) -> None:
+    """A module of the user's is trained as it is.
+
+    Raises:
+        ConfigError: There are options that neither the task nor the module can take.
+    """
+    if options:
+        raise ConfigError(
+            f"{', '.join(options)}: neither the task nor a module of your own "
+            f"({type(model).__name__}) takes such options"
+        )
 
 
 def _is_task(base: type[Any]) -> bool:
