@@ -14,6 +14,7 @@ import pytest
 import torch
 import yaml
 
+import swath.plot
 from swath.cli.stopped import stopped_by
 from swath.main import main
 
@@ -84,6 +85,8 @@ def test_a_training_ends_by_signal_and_goes_on(
 ) -> None:
     (tmp_path / "slow_data.py").write_text(SLOW)
     monkeypatch.syspath_prepend(str(tmp_path))
+    # pictures take most of the time
+    monkeypatch.setattr(swath.plot, "save_figure", lambda figure, path: path)
     config = {
         "trainer": {"max_epochs": 3, "accelerator": "cpu", "enable_progress_bar": False},
         "model": {
@@ -108,10 +111,12 @@ def test_a_training_ends_by_signal_and_goes_on(
     assert json.loads((run / "environment.json").read_text())["outcome"] == "interrupted"
     last = torch.load(run / "last.ckpt", weights_only=True)
     assert (last["epoch"], last["global_step"]) == (1, 8)
-    assert {"config.yaml", "metrics.csv", "best.ckpt", "curves.png"} <= set(os.listdir(run))
+    assert {"config.yaml", "metrics.csv", "best.ckpt"} <= set(os.listdir(run))
     order = said.partition("Go on: swath ")[2].splitlines()[0]
     assert order == f"fit --config {run}/config.yaml --ckpt_path {run}/last.ckpt"
 
+    if sent == signal.SIGTERM:
+        return  # what is left is the same
     goes_on = start(tmp_path / "log2", [*order.split(), "--data.init_args.slow="])
     assert os.waitstatus_to_exitcode(os.waitpid(goes_on, 0)[1]) == 0, (
         tmp_path / "log2"
