@@ -1,6 +1,9 @@
 """Layers and their algebra, samples, splits, and the catalogue of sensors and products."""
 
+from swath.datasets import benchmarks
 from swath.datasets.algebra import IntersectionDataset, UnionDataset
+from swath.datasets.benchmarks import *  # noqa: F403 - its __all__ is added below
+from swath.datasets.catalogue import Benchmark, dataset_class, list_datasets, make_miniature
 from swath.datasets.geo import GeoDataset
 from swath.datasets.ground import SharedGround, shares_ground
 from swath.datasets.layers import (
@@ -67,6 +70,7 @@ __all__ = [
     "NAIP",
     "NLCD",
     "AsterGDEM",
+    "Benchmark",
     "CanadianBuildingFootprints",
     "Chesapeake",
     "ChesapeakeDC",
@@ -105,6 +109,9 @@ __all__ = [
     "VectorDataset",
     "XarrayDataset",
     "concat_samples",
+    "dataset_class",
+    "list_datasets",
+    "make_miniature",
     "merge_samples",
     "random_bbox_assignment",
     "random_bbox_splitting",
@@ -117,3 +124,4 @@ __all__ = [
     "time_series_split",
     "unbind_samples",
 ]
+__all__ += benchmarks.__all__

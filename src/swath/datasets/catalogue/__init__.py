@@ -6,7 +6,7 @@ from swath.datasets.catalogue.benchmark import (
     UnsplitBenchmark,
 )
 from swath.datasets.catalogue.description import TASKS, Archive, File, Info
-from swath.datasets.catalogue.miniature import make_miniature, pack_miniature
+from swath.datasets.catalogue.miniature import files_of, make_miniature, pack_miniature
 from swath.datasets.catalogue.parts import (
     BandFiles,
     Image,
@@ -56,6 +56,7 @@ __all__ = [
     "UnsplitBenchmark",
     "Value",
     "dataset_class",
+    "files_of",
     "list_datasets",
     "make_miniature",
     "pack_miniature",

@@ -1,4 +1,4 @@
-"""A small made-up copy of a published dataset: its names, folders, formats and shapes, noise inside.
+"""A small made-up copy of a published dataset: its names, folders, formats, shapes, and noise.
 
 With it a training is tried out from start to end before a hundred gigabytes are downloaded, and
 every dataset's class is tested without them.
@@ -17,13 +17,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from swath.datasets.catalogue.benchmark import Benchmark
-from swath.datasets.catalogue.description import Archive, File
+from swath.datasets.catalogue.description import Archive, File, applies
 from swath.datasets.catalogue.patterns import Pattern
 from swath.datasets.catalogue.site import Site
 from swath.errors import ConfigError
 from swath.typing import Path
 
-__all__ = ["make_miniature", "pack_miniature"]
+__all__ = ["files_of", "make_miniature", "pack_miniature"]
 
 _ZIPS = (".zip",)
 _TARS = {".tar": "w", ".gz": "w:gz", ".tgz": "w:gz", ".bz2": "w:bz2", ".tbz": "w:bz2",
@@ -69,6 +69,14 @@ def make_miniature(
         kind.rows.write(site, rows)
         made += [{**row, "split": split} for row in rows]
     return made
+
+
+def files_of(kind: type[Benchmark], **choices: str) -> list[File]:
+    """What the provider publishes for all splits of a dataset and some choices."""
+    chosen = {name: choices.get(name, values[0]) for name, values in kind.choices.items()}
+    splits = [kind.split_names.get(split, split) for split in kind.splits]
+    sites = [{**chosen, "split": split} for split in splits] or [chosen]
+    return [file for file in kind.files if any(applies(file.when, fields) for fields in sites)]
 
 
 def pack_miniature(files: Sequence[File], tree: Path, out: Path) -> None:
