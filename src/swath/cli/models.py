@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import shutil
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from swath.cli.text import keyed, say, table, width
 
 if TYPE_CHECKING:
     from swath.models.registry import ModelEntry
     from swath.models.weights import WeightsEnum
 
 __all__ = ["run"]
-
-_WIDTH = 100
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,15 +57,8 @@ def run(argv: Sequence[str]) -> int:
         lines = _list(options)
     else:
         lines = _show(options.name)
-    try:
-        print("\n".join(lines), flush=True)
-    except BrokenPipeError:  # the reader has seen enough: `swath models list | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    say(lines)
     return 0
-
-
-def _width() -> int:
-    return min(shutil.get_terminal_size((_WIDTH, 24)).columns, _WIDTH)
 
 
 def _list(options: argparse.Namespace) -> Iterator[str]:
@@ -86,14 +76,14 @@ def _list(options: argparse.Namespace) -> Iterator[str]:
         return
     found = list_weights(options.sensor, bands, options.task, exact=options.exact)
     if found:
-        yield from _table(
+        yield from table(
             ("weights", "bands", "fit" if bands else "data"),
             [(repr(w), _few(w.bands), _fit(w, bands, options.sensor)) for w in found],
         )
     anything = [name for name in list_models(task=options.task) if model_entry(name).bands == "any"]
     if anything and not options.exact:
         yield ""
-        yield from _wrap("Of any bands, by their wavelengths", ", ".join(anything))
+        yield from keyed("Of any bands, by their wavelengths", ", ".join(anything))
     yield ""
     if found:
         yield f"{len(found)} weights{', the best first' if bands else ''}."
@@ -121,7 +111,7 @@ def _models(entries: Iterable[ModelEntry]) -> Iterator[str]:
         sensors = sorted({m.sensor for m in members if m.sensor})
         text = " ".join(sensors) or {"any": "any, by wavelength"}.get(entry.bands, "")
         rows.append((entry.name, str(len(members) or ""), ", ".join(entry.tasks), text))
-    return _table(("model", "weights", "for", "sensors"), rows)
+    return table(("model", "weights", "for", "sensors"), rows)
 
 
 def _few(bands: Sequence[str]) -> str:
@@ -173,9 +163,9 @@ def _model(entry: ModelEntry) -> Iterator[str]:
     yield entry.name
     yield ""
     said = (entry.build.__doc__ or "").strip().split("\n\n")[0]
-    yield from textwrap.wrap(" ".join(said.split()), _width() - 2, initial_indent="  ",
+    yield from textwrap.wrap(" ".join(said.split()), width() - 2, initial_indent="  ",
                              subsequent_indent="  ")  # fmt: skip
-    yield from _wrap("for", ", ".join(entry.tasks))
+    yield from keyed("for", ", ".join(entry.tasks))
     bands = {"fixed": "those of the weights, or yours by bands=(…)", "any": "any, by wavelength",
              "none": "none"}  # fmt: skip
     members = _members(entry)
@@ -190,14 +180,14 @@ def _model(entry: ModelEntry) -> Iterator[str]:
         bands["none"] = "its own, as its documentation says"
         if any(m.bands for m in members):
             bands["none"] = "those of the weights"
-    yield from _wrap("bands", said or bands[entry.bands])
+    yield from keyed("bands", said or bands[entry.bands])
     if entry.extra:
-        yield from _wrap("needs", entry.extra)
+        yield from keyed("needs", entry.extra)
     if not members:
-        yield from _wrap("weights", "none are published")
+        yield from keyed("weights", "none are published")
         return
     yield ""
-    yield from _table(
+    yield from table(
         (f"{type(members[0]).__name__}.", "sensor", "bands", "licence", "data"),
         [
             (m.name, m.sensor or "", _few(m.bands), str(m.meta.get("license") or "not stated"),
@@ -233,7 +223,7 @@ def _weight(weights: WeightsEnum) -> Iterator[str]:
     yield ""
     told = {k: str(v) for k, v in record.items() if v is not None and v != ""}
     for key, value in told.items():
-        yield from _wrap(key, value, max(map(len, told)))
+        yield from keyed(key, value, max(map(len, told)))
     yield ""
     yield f"  from swath.models import {entry.name}"
     yield f'  model = {entry.name}(weights="{weights.name}")'
@@ -260,27 +250,3 @@ def _units(name: str | None) -> str | None:
 
 def _plain(value: Any) -> str:
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _wrap(key: str, text: str, width: int = 12) -> list[str]:
-    """``  key   text``, with the text's other lines under its first."""
-    lead = f"  {key:<{width}}  "
-    return textwrap.wrap(
-        text, max(_width(), 40), initial_indent=lead, subsequent_indent=" " * len(lead),
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Columns as wide as they must be; what is too long for the line goes on in the last."""
-    widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
-    start = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    room = max(_width() - start, 12)
-    for row in [head, *rows]:
-        first, *more = textwrap.wrap(row[-1], room, break_on_hyphens=False) or [""]
-        cells = [
-            f"{c:>{w}}" if c.isdigit() else f"{c:<{w}}"
-            for c, w in zip(row[:-1], widths[:-1], strict=True)
-        ]
-        yield "  ".join([*cells, first]).rstrip()
-        yield from (" " * start + line for line in more)
