@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 from unittest import mock
 
@@ -47,6 +48,16 @@ def small_deo(channels: int = 10) -> nn.Module:
     size = (16, (1, 2, 1, 1), (1, 2, 2, 4), 4)
     with mock.patch.dict(deo._SIZES, {"tiny": size}):
         return DEO("tiny", in_chans=channels)  # type: ignore[arg-type]
+
+
+def small_tessera() -> nn.Module:
+    """Tessera with two narrow layers a sensor in place of eight wide ones."""
+
+    def encoder(bands: int, **shape: int) -> nn.Module:
+        return TesseraEncoder(bands, **{**shape, "num_encoder_layers": 2, "dim_feedforward": 32})
+
+    with mock.patch.object(sys.modules[Tessera.__module__], "TesseraEncoder", encoder):
+        return Tessera(8)
 
 
 def small_encoder(bands: int) -> nn.Module:
@@ -103,21 +114,21 @@ CASES = [
     ),
     Case(
         "tessera", ("Tessera", "tessera"),
-        build=lambda: Tessera(8), inputs=lambda batch, *_: ((series(batch),), {}), size=None,
+        build=small_tessera, inputs=lambda batch, *_: ((series(batch),), {}), size=None,
         listing="torchgeo_tessera", listed=Tessera,
         peer=("Tessera", {}), peer_inputs=lambda: (series(3, 12),),
     ),
     Case(
         "tessera_masked", (),
-        build=lambda: Tessera(8), size=None,
+        build=small_tessera, size=None,
         inputs=lambda batch, *_: (
             (series(batch),), {"mask": torch.rand(batch, 7, 2) > 0.4}
         ),
     ),
     *(
         Case(
-            f"tessera_{length}", (), build=lambda: Tessera(8), size=None,
-            inputs=lambda batch, *_, n=length: ((series(batch, n),), {}),
+            f"tessera_{length}", (), build=small_tessera, size=None,
+            inputs=lambda batch, *_, n=length: ((series(batch, n),), {}), export=length == 1,
             listed=lambda: Tessera(32), peer=("Tessera", {"embed_dim": 32}),
             peer_inputs=lambda n=length: (series(2, n),),
         )

@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import textwrap
+import types
 import zipfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -118,35 +119,51 @@ def test_threads_do_not_disturb_each_other(tmp_path: pathlib.Path) -> None:
     assert set(torch.serialization.get_safe_globals()) == before
 
 
-OMEGACONF = """
-import types, sys
-def module(name, **classes):
-    made = types.ModuleType(name)
-    for n, c in classes.items():
-        c.__module__, c.__qualname__, c.__name__ = name, n, n
-        setattr(made, n, c)
-    sys.modules[name] = made
-class Meta: pass
-class Dict:
-    def __init__(self, d): self.__dict__.update(_content=d, _metadata=Meta())
-class List(Dict): pass
-class Node(Dict): pass
-for p in ("omegaconf", ): module(p)
-module("omegaconf.base", ContainerMetadata=Meta)
-module("omegaconf.dictconfig", DictConfig=Dict)
-module("omegaconf.listconfig", ListConfig=List)
-module("omegaconf.nodes", AnyNode=Node)
-import torch
-settings = Dict({"a": Node(1), "b": List([Node(2)])})
-torch.save({"hyper_parameters": settings, "state_dict": {"w": torch.ones(2)}}, sys.argv[1])
-"""
+@contextlib.contextmanager
+def modules(**classes: type) -> Iterator[None]:
+    """Classes where an uninstalled package would have them (``a__b__C`` is ``a.b.C``)."""
+    made = []
+    for place, cls in classes.items():
+        *parts, name = place.split("__")
+        paths = [".".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+        for path in paths:
+            if path not in sys.modules:
+                sys.modules[path] = types.ModuleType(path)
+                made.append(path)
+        cls.__module__, cls.__qualname__, cls.__name__ = paths[-1], name, name
+        setattr(sys.modules[paths[-1]], name, cls)
+    yield
+    for path in made:
+        del sys.modules[path]
 
 
 def test_omegaconf_that_is_not_installed_here(tmp_path: pathlib.Path) -> None:
     """The names are OmegaConf's; it need not be there, and is not imported if it is."""
+
+    class Meta:
+        pass
+
+    class Dict:
+        def __init__(self, content: Any) -> None:
+            self.__dict__.update(_content=content, _metadata=Meta())
+
+    class List(Dict):
+        pass
+
+    class Node(Dict):
+        pass
+
     path = tmp_path / "a.ckpt"
-    subprocess.run([sys.executable, "-c", OMEGACONF, str(path)], check=True)
+    with modules(
+        omegaconf__base__ContainerMetadata=Meta, omegaconf__dictconfig__DictConfig=Dict,
+        omegaconf__listconfig__ListConfig=List, omegaconf__nodes__AnyNode=Node,
+    ):  # fmt: skip
+        settings = Dict({"a": Node(1), "b": List([Node(2)])})
+        torch.save({"hyper_parameters": settings, "state_dict": {"w": torch.ones(2)}}, path)
+    assert b"omegaconf.dictconfig" in path.read_bytes()
+    before = "omegaconf" in sys.modules
     assert list(read_state_dict(path)) == ["w"]
+    assert ("omegaconf" in sys.modules) is before
 
 
 def test_stand_ins_are_inert_and_name_containers_only() -> None:
@@ -320,16 +337,13 @@ def test_missing_misspelt_and_folders(tmp_path: pathlib.Path) -> None:
 
 
 def test_reading_imports_nothing_that_the_file_names(tmp_path: pathlib.Path) -> None:
-    code = """
-        import sys, types, torch, argparse
-        fake = types.ModuleType("yacs.config")
-        class CfgNode(dict): pass
-        CfgNode.__module__, CfgNode.__qualname__ = "yacs.config", "CfgNode"
-        sys.modules["yacs"], sys.modules["yacs.config"] = types.ModuleType("yacs"), fake
-        fake.CfgNode = CfgNode
-        torch.save({"model": {"w": torch.ones(1)}, "cfg": CfgNode(a=CfgNode(b=1))}, sys.argv[1])
-    """
+    class CfgNode(dict[str, Any]):
+        pass
+
     path = tmp_path / "a.pth"
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(path)], check=True)
+    with modules(yacs__config__CfgNode=CfgNode):
+        settings = CfgNode(a=CfgNode(b=1))
+        torch.save({"model": {"w": torch.ones(1)}, "cfg": settings}, path)
+    assert b"yacs.config" in path.read_bytes()
     assert list(read_state_dict(path)) == ["w"]
     assert "yacs" not in sys.modules
