@@ -84,6 +84,13 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"model": "mask-rcnn", "backbone": "resnet18", "num_classes": 2},
         {"image": image(2, 3, S, S), "bbox_xyxy": BOXES, "label": LABELS, "mask": OUTLINES},
     ),
+    "MultiTask": (
+        {"backbone": "test_resnet", "in_channels": 3, "heads": {
+            "cover": {"kind": "segmentation", "num_classes": 2},
+            "scene": {"kind": "classification", "num_classes": 2},
+        }},
+        {"image": image(2, 3, S, S), "label": torch.tensor([0, 1]), **MASK},
+    ),
     "BYOLTask": ({"model": "test_resnet"}, {"image": image(2, 3, S, S)}),
     "MoCoTask": (
         {"model": "test_resnet", "hidden_dim": 16, "output_dim": 8, "size": S},

@@ -262,6 +262,36 @@ class Boxes(Gallery):
         return {"": box_panel(images, truths, found, classes=classes, rgb_bands=bands)}
 
 
+class Several(Gallery):
+    """The pictures of each head of a `MultiTask`, after its name.
+
+    Args:
+        known: The task's hyperparameters.
+        rows: How many samples to keep.
+        heads: Heads of the task.
+    """
+
+    def __init__(self, known: Mapping[str, Any], rows: int = 4, heads: Sequence[Any] = ()) -> None:
+        super().__init__(known, rows)
+        self.heads = [(head, gallery_of(head.task)) for head in heads]
+        for _, gallery in self.heads:
+            gallery.known = {**gallery.known, "bands": known.get("bands")}
+
+    def add(self, batch: Mapping[str, Any], found: Any) -> None:
+        """Look at a batch as each head's task would."""
+        for head, gallery in self.heads:
+            truth = head.truth(batch)
+            gallery.add({**batch, "label": truth, "mask": truth}, found[head.name])
+
+    def figures(self) -> dict[str, Any]:
+        """Figures of each head."""
+        return {
+            f"_{head.name.replace(' ', '_')}{suffix}": figure
+            for head, gallery in self.heads
+            for suffix, figure in gallery.figures().items()
+        }
+
+
 #: A task's class, or one that it is made from -> its pictures. By name, so that a task that is
 #: not used is not imported; the first that holds.
 _GALLERIES: dict[str, type[Gallery]] = {
@@ -276,6 +306,8 @@ _GALLERIES: dict[str, type[Gallery]] = {
 def gallery_of(task: Any) -> Gallery:
     """An empty gallery for a task's pictures; one that stays empty where it has none."""
     bases = [c.__name__ for c in type(task).__mro__]
+    if "MultiTask" in bases:
+        return Several(dict(task.hparams), heads=task.heads)
     kind = next((g for name, g in _GALLERIES.items() if name in bases), Gallery)
     return kind(dict(task.hparams))
 

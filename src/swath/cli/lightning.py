@@ -166,9 +166,9 @@ class SwathCLI(LightningCLI):
 
     def _report(self, stage: str) -> None:
         scores = {
-            name.removeprefix(f"{stage}_"): float(value)
+            name[len(stage) + 1 :]: float(value)
             for name, value in self.trainer.callback_metrics.items()
-            if name.startswith(f"{stage}_")
+            if name.startswith((f"{stage}_", f"{stage}/"))
         }
         path = os.path.join(self.folder, f"{stage}.json")
         with open(path + ".part", "w", encoding="utf-8") as file:

@@ -134,6 +134,10 @@ class SegmentationModel(nn.Module):
             x: Images, or what else the backbone takes first.
             **conditions: For the backbone, by name (see `Features`).
         """
+        return self.with_maps(x, **conditions)[0]
+
+    def with_maps(self, x: Any = None, **conditions: Any) -> tuple[Tensor, list[Tensor]]:
+        """As `forward`; and the encoder's maps, finest first, for further heads."""
         size = image_size(x, *conditions.values())
         multiple = max(self.encoder.multiple, 4)
         whole = [-(-n // multiple) * multiple for n in size]
@@ -149,7 +153,7 @@ class SegmentationModel(nn.Module):
         found: Tensor = self.segmentation_head(self.decoder(levels))
         if list(found.shape[-2:]) != whole:
             found = nn.functional.interpolate(found, size=whole, mode="bilinear")
-        return found[..., : size[0], : size[1]]
+        return found[..., : size[0], : size[1]], found_maps
 
 
 def segmentation_model(

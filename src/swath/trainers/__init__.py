@@ -12,6 +12,7 @@ from swath.trainers.iobench import IOBenchTask
 from swath.trainers.located import to_features
 from swath.trainers.mae import MAETask
 from swath.trainers.moco import MoCoTask
+from swath.trainers.multitask import MultiTask
 from swath.trainers.regression import PixelwiseRegressionTask, RegressionTask
 from swath.trainers.segmentation import SemanticSegmentationTask
 from swath.trainers.simclr import SimCLRTask
@@ -52,6 +53,7 @@ __all__ = [
     "MoCo",
     "MoCoTask",
     "MultiLabelClassificationTask",
+    "MultiTask",
     "ObjectDetection",
     "ObjectDetectionTask",
     "PixelwiseRegression",

@@ -196,7 +196,10 @@ class BaseTask(_Noted, LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimiser and schedule of `hparams`."""
         total = self.trainer.max_epochs if self._trainer is not None else None
-        return build_optimizers(self.model, dict(self.hparams), self.monitor, total)
+        beside = getattr(self, "criterion", nn.Identity()).parameters()
+        return build_optimizers(
+            self.model, dict(self.hparams), self.monitor, total, self.mode, beside
+        )
 
     def configure_callbacks(self) -> Any:
         """The averaging of weights, where `ema` asks for it."""

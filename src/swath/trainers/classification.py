@@ -105,8 +105,12 @@ class ClassificationTask(BaseTask):
 
     def step(self, batch: Any, stage: str) -> Tensor:
         """Loss of a batch, logged, and its scores counted."""
-        logits: Tensor = self(batch["image"])
-        truth: Tensor = batch["label"]
+        loss, counted = self.judge(self(batch["image"]), batch["label"], stage)
+        self.log_loss(stage, loss, counted)
+        return loss
+
+    def judge(self, logits: Tensor, truth: Tensor, stage: str) -> tuple[Tensor, int]:
+        """Loss of logits (B, outputs), and of how much truth it is the mean; scores are counted."""
         kind = self.hparams["task"]
         if logits.ndim != 2 or logits.shape[1] != self.outputs:
             raise GridError(
@@ -118,12 +122,11 @@ class ClassificationTask(BaseTask):
         loss: Tensor = self.criterion(logits, truth)
         ignored = self.hparams["ignore_index"]
         counted = len(truth) if ignored is None else int((truth != ignored).sum())
-        self.log_loss(stage, loss, counted)
         found = logits.argmax(1) if kind == "multiclass" else (logits > 0).long()
         metrics = self.metrics(stage)
         if metrics is not None:
             metrics.update(found.detach(), truth)
-        return loss
+        return loss, counted
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """(B, classes): softmax; sigmoid for multilabel, and binary as (no, yes)."""

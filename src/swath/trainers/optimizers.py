@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -18,16 +18,23 @@ SCHEDULES = ("plateau", "cosine", "constant")
 
 
 def build_optimizers(
-    model: nn.Module, options: Mapping[str, Any], monitor: str, epochs: int | None
+    model: nn.Module,
+    options: Mapping[str, Any],
+    monitor: str,
+    epochs: int | None,
+    mode: str = "min",
+    beside: Iterable[nn.Parameter] = (),
 ) -> dict[str, Any]:
     """An optimiser and a schedule, as Lightning wants them.
 
     Args:
         model: What is trained; parameters that want no gradient are left out.
-        options: ``lr`` and, if wanted, ``patience``, ``optimizer``, ``weight_decay``,
-            ``schedule``, ``warmup_epochs`` and ``layer_decay`` of `BaseTask`.
+        options: If wanted, ``lr`` (1e-3 if left out), ``patience`` (10), ``optimizer``,
+            ``weight_decay``, ``schedule``, ``warmup_epochs`` and ``layer_decay`` of `BaseTask`.
         monitor: What a plateau is looked for in.
         epochs: Of the whole training, for ``"cosine"``.
+        mode: Whether less (``"min"``) or more (``"max"``) of it is better.
+        beside: Further parameters, such as a loss's: no weights, which do not decay.
 
     Raises:
         ConfigError: An unknown name, or nothing to train.
@@ -37,8 +44,15 @@ def build_optimizers(
         raise ConfigError(f"optimizer is {name!r}: expected one of {', '.join(OPTIMIZERS)}")
     if schedule not in SCHEDULES:
         raise ConfigError(f"schedule is {schedule!r}: expected one of {', '.join(SCHEDULES)}")
-    optimizer = _optimizer(name, _groups(model, options), options)
-    return {"optimizer": optimizer, **_schedule(schedule, optimizer, options, monitor, epochs)}
+    if mode not in ("min", "max"):
+        raise ConfigError(f"mode is {mode!r}: expected 'min' or 'max'")
+    groups, others = _groups(model, options), [p for p in beside if p.requires_grad]
+    if others:
+        groups = groups if isinstance(groups[0], dict) else [{"params": groups}]
+        groups.append({"params": others, "weight_decay": 0.0})
+    optimizer = _optimizer(name, groups, options)
+    watched = (monitor, mode)
+    return {"optimizer": optimizer, **_schedule(schedule, optimizer, options, watched, epochs)}
 
 
 def _groups(model: nn.Module, options: Mapping[str, Any]) -> Any:
@@ -86,7 +100,7 @@ def _by_layer(model: nn.Module, decay: float | None, factor: float) -> list[dict
 
 
 def _optimizer(name: str, groups: Any, options: Mapping[str, Any]) -> torch.optim.Optimizer:
-    lr = float(options["lr"])
+    lr = float(options.get("lr", 1e-3))
     if lr <= 0:
         raise ConfigError(f"lr is {lr}: expected a positive number")
     for group in groups if isinstance(groups[0], dict) else ():
@@ -114,7 +128,7 @@ def _schedule(
     name: str,
     optimizer: torch.optim.Optimizer,
     options: Mapping[str, Any],
-    monitor: str,
+    watched: tuple[str, str],
     epochs: int | None,
 ) -> dict[str, Any]:
     warmup = int(options.get("warmup_epochs") or 0)
@@ -123,9 +137,9 @@ def _schedule(
             raise ConfigError(
                 "warmup_epochs does not go with schedule 'plateau': use 'cosine' or 'constant'"
             )
-        plateau = ReduceLROnPlateau(
-            optimizer, mode="min", patience=int(options.get("patience", 10))
-        )
+        monitor, mode = watched
+        patience = int(options.get("patience", 10))
+        plateau = ReduceLROnPlateau(optimizer, mode=mode, patience=patience)  # type: ignore[arg-type]
         return {"lr_scheduler": {"scheduler": plateau, "monitor": monitor, "strict": False}}
     if name == "constant" and not warmup:
         return {}

@@ -151,25 +151,29 @@ class RegressionTask(BaseTask):
 
     def step(self, batch: Any, stage: str) -> Tensor:
         """Loss of a batch, logged, and its errors counted."""
-        found: Tensor = self(batch["image"])
+        loss, counted = self.judge(self(batch["image"]), batch[self.target_key], stage)
+        self.log_loss(stage, loss, counted)
+        return loss
+
+    def judge(self, found: Tensor, truth: Tensor, stage: str) -> tuple[Tensor, int]:
+        """Loss of numbers (B, outputs, …), and of how many it is the mean; errors are counted."""
         # half precision has three digits: neither truth nor errors fit in
         found = found.to(torch.promote_types(found.dtype, torch.float32))
-        truth: Tensor = batch[self.target_key].to(found.dtype)
-        found, truth = self._aligned(found, truth)
+        given = tuple(truth.shape)
+        found, truth = self._aligned(found, truth.to(found.dtype))
         if truth.shape != found.shape:
             raise GridError(
-                f"{self.target_key!r} has the shape {tuple(batch[self.target_key].shape)} and the "
+                f"{self.target_key!r} has the shape {given} and the "
                 f"prediction {tuple(found.shape)}: expected (B, {self.hparams['num_outputs']}, …)"
             )
         loss: Tensor = self.criterion(found, truth)
         known = ~truth.isnan()
         if self.hparams["ignore_value"] is not None:
             known &= truth != self.hparams["ignore_value"]
-        self.log_loss(stage, loss, int(known.sum()))
         metrics = self.metrics(stage)
         if metrics is not None:
             metrics.update(found.detach(), truth)
-        return loss
+        return loss, int(known.sum())
 
     def _aligned(self, found: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
         """Both as (B, outputs, …)."""

@@ -161,8 +161,13 @@ class SemanticSegmentationTask(BaseTask):
 
     def step(self, batch: Any, stage: str) -> Tensor:
         """Loss of a batch, logged, and its scores counted."""
-        logits = self(batch["image"])
-        mask: Tensor = batch["mask"]
+        loss, counted = self.judge(self(batch["image"]), batch["mask"], stage)
+        # Weighted by pixels: batches with few labels must not weigh as much as full ones.
+        self.log_loss(stage, loss, counted)
+        return loss
+
+    def judge(self, logits: Tensor, mask: Tensor, stage: str) -> tuple[Tensor, int]:
+        """Loss of logits (B, outputs, H, W), and of how many pixels it is the mean; scored."""
         if self.hparams["task"] != "multilabel" and mask.ndim == 4:
             mask = mask.squeeze(1)
         if self.hparams["task"] == "binary":
@@ -170,11 +175,9 @@ class SemanticSegmentationTask(BaseTask):
         loss: Tensor = self.criterion(logits, mask)
         ignored = self.hparams["ignore_index"]
         counted = mask.numel() if ignored is None else int((mask != ignored).sum())
-        # Weighted by pixels: batches with few labels must not weigh as much as full ones.
-        self.log_loss(stage, loss, counted)
         found = logits.argmax(1) if self.hparams["task"] == "multiclass" else (logits > 0).long()
         getattr(self, f"{stage}_metrics").update(found.detach(), mask)
-        return loss
+        return loss, counted
 
 
 def _outputs(
