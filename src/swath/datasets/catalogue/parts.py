@@ -6,6 +6,7 @@ Each part can also write what it reads, which makes miniatures.
 from __future__ import annotations
 
 import abc
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ class Image(Part):
         bands: Names of the file's bands, in its order, where not the dataset's ``all_band_names``.
         size: (height, width), dtype, CRS: how miniatures are made.
         dtype: See `size`.
-        crs: See `size`.
+        crs: See `size`; of several, each sample has one.
         when: As in `Part`.
     """
 
@@ -73,7 +74,7 @@ class Image(Part):
         bands: Sequence[str] | None = None,
         size: tuple[int, int] = (32, 32),
         dtype: str = "uint8",
-        crs: str | None = None,
+        crs: str | Sequence[str] | None = None,
         when: When | None = None,
     ) -> None:
         super().__init__(key, when)
@@ -103,7 +104,7 @@ class Image(Part):
         """Noise."""
         count = len(self.own_bands or site.all_bands) or 3
         write_picture(self.files(site, row)[0], noise(rng, (count, *self.size), self.dtype),
-                      self.crs)  # fmt: skip
+                      one_crs(self.crs, row))  # fmt: skip
 
 
 class BandFiles(Image):
@@ -161,7 +162,7 @@ class BandFiles(Image):
             size = self.sizes.get(band, self.size)
             path = site.path(self.file, {**row, "band": self.names.get(band, band)})
             scale = self.size[0] / size[0]
-            write_picture(path, noise(rng, (1, *size), self.dtype), self.crs, scale)
+            write_picture(path, noise(rng, (1, *size), self.dtype), one_crs(self.crs, row), scale)
 
 
 class Mask(Part):
@@ -390,6 +391,13 @@ def place_of(path: str) -> dict[str, Tensor]:
         "bounds": torch.tensor(bounds, dtype=torch.float64),
         "transform": torch.tensor([*grid.transform], dtype=torch.float64),
     }
+
+
+def one_crs(crs: str | Sequence[str] | None, row: Row) -> str | None:
+    """The CRS of a miniature's sample, if there are several to choose from."""
+    if crs is None or isinstance(crs, str):
+        return crs
+    return crs[zlib.crc32(repr(sorted(row.items())).encode()) % len(crs)]
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:

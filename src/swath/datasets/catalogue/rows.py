@@ -139,7 +139,9 @@ class Listed(RowSource):
 
     def write(self, site: Site, rows: Sequence[Mapping[str, str]]) -> None:
         """The list."""
-        lines = [pattern(self.line).format(row) + "\n" for row in rows]
+        # What a line has beside the fields of a sample (a file's ending, say) is as in examples.
+        known = {field: values[0] for field, values in self.examples.items()}
+        lines = [pattern(self.line).format({**known, **row}) + "\n" for row in rows]
         write_text(site.path(self.file), "".join(dict.fromkeys(lines)))
 
 
