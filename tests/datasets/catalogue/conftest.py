@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -31,7 +32,7 @@ class Miniature:
     def _here(self, file: File, url: str) -> File:
         data = (self.packed / file.name).read_bytes()
         known: dict[str, Any] = {
-            "url": None if file.url is None else url + file.name,
+            "url": None if file.url is None else url + quote(file.name),
             "md5": hashlib.md5(data).hexdigest(), "sha256": None, "size": len(data), "mirrors": (),
         }  # fmt: skip
         if isinstance(file, Archive):

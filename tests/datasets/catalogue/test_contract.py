@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -208,7 +209,7 @@ def test_nothing_there(name: str, mini: Miniature, tmp_path: Path) -> None:
 
 def serve(mini: Miniature, loopback: Any, **how: Any) -> type[Benchmark]:
     for name in mini.names():
-        loopback.put("/" + name, (mini.packed / name).read_bytes(), **how)
+        loopback.put("/" + quote(name), (mini.packed / name).read_bytes(), **how)
     return mini.served(loopback.url + "/")
 
 
