@@ -28,6 +28,7 @@ COMMANDS = {
     "doctor": ("swath.cli.doctor", "what is installed, what works, and what is missing for what"),
     "report": ("swath.cli.report", "compare runs on one HTML page that needs no network"),
     "models": ("swath.cli.models", "list architectures and published weights that suit images"),
+    "datasets": ("swath.cli.datasets", "list, fetch, verify and look at published datasets"),
 }
 
 _HELP = """\

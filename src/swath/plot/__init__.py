@@ -24,6 +24,7 @@ from swath.plot.maps import map_figure
 from swath.plot.panel import sample_panel
 from swath.plot.reconstruction import plot_reconstruction
 from swath.plot.samplers import plot_patches
+from swath.plot.sheet import contact_sheet
 from swath.plot.splits import plot_split
 from swath.plot.values import scatter_figure, value_panel
 
@@ -35,6 +36,7 @@ __all__ = [
     "colour_mask",
     "comparison_figure",
     "confusion_figure",
+    "contact_sheet",
     "dates_panel",
     "default_colours",
     "labelled_images",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from swath.errors import ConfigError
 from swath.fetch.integrity import check_digests
 
-__all__ = ["TASKS", "Archive", "File", "Info", "When", "applies"]
+__all__ = ["TASKS", "Archive", "File", "Info", "When", "applies", "size_text"]
 
 #: What a dataset is for; the first of its tags says what its target is.
 TASKS = (
@@ -121,3 +121,16 @@ class Archive(File):
     gives: tuple[str, ...] = ("",)
     into: str = ""
     volumes: tuple[File, ...] = ()
+
+
+def size_text(count: int | None) -> str:
+    """A number of bytes for a reader: ``"89.9 MB"``; a dash where it is not known."""
+    if count is None:
+        return "–"
+    size, unit = float(count), "B"
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if size < 999.5 or unit == "TB":
+            break
+        size /= 1000
+    digits = 1 if unit not in ("B", "KB") and size < 99.95 else 0
+    return f"{size:.{digits}f} {unit}"

@@ -1,0 +1,202 @@
+"""A dataset as it is named on the command line: its class, and what its constructor is given."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from swath.datasets.catalogue import Benchmark, File, dataset_class
+from swath.errors import ConfigError, SplitError, SwathError, nearest
+
+__all__ = ["MARK", "Chosen", "refuse_miniature", "whole_number"]
+
+_COMMON = {"self", "root", "split", "transforms", "download", "checksum", "choices"}
+
+#: The file that tells a miniature from published data.
+MARK = "MADE-UP.txt"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A dataset, its folder, and further arguments of its constructor.
+
+    Attributes:
+        kind: Its class.
+        root: Its folder.
+        arguments: By name.
+        one_split: The split that is wanted; None for all of them.
+    """
+
+    kind: type[Benchmark]
+    root: pathlib.Path
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    one_split: str | None = None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace, extra: Sequence[str]) -> Chosen:
+        """From a parsed command line and what the parser left of it.
+
+        Raises:
+            ConfigError: There is no such dataset or option.
+            SplitError: There is no such split.
+        """
+        kind = dataset_class(options.name)
+        split = getattr(options, "split", None)
+        if split is not None and split not in kind.splits:
+            raise SplitError(
+                f"{kind.__name__} has no split {split!r}: "
+                + (f"expected {', '.join(kind.splits)}" if kind.splits else "it has none at all")
+            )
+        return cls(kind, pathlib.Path(options.root), _arguments(kind, extra), split)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that are wanted; one without a name where the dataset has none."""
+        return (self.one_split,) if self.one_split is not None else self.kind.splits or ("",)
+
+    def make(self, split: str, **more: Any) -> Benchmark:
+        """The dataset.
+
+        Raises:
+            SwathError: As the dataset does.
+        """
+        return _build(self.kind, self.root, split, {**self.arguments, **more})
+
+    def files(self) -> list[File]:
+        """What the provider publishes of it that the wanted splits need, each once."""
+        wanted: dict[str, File] = {}
+        for split in self.splits:
+            wanted |= {f.name: f for f in self._planned(split).wanted_files()}
+        return list(wanted.values())
+
+    def _planned(self, split: str) -> Benchmark:
+        """The dataset before it has looked for its files."""
+
+        def stop(dataset: Benchmark) -> None:
+            raise _PlannedError(dataset)
+
+        # named as the dataset, for what it may have to say about its arguments
+        kind = type(self.kind.__name__, (self.kind,), {"obtain": stop, "__doc__": "Not obtained."})
+        try:
+            _build(kind, self.root, split, self.arguments)
+        except _PlannedError as planned:
+            return planned.dataset
+        raise ConfigError(f"{self.kind.__name__} does not say which files it needs")
+
+    def __str__(self) -> str:
+        told = [f"{k}={v!r}" for k, v in self.arguments.items()]
+        if self.one_split is not None:
+            told.insert(0, f"split={self.one_split!r}")
+        return f"{self.kind.__name__}({', '.join(told)})" if told else self.kind.__name__
+
+
+class _PlannedError(SwathError):
+    def __init__(self, dataset: Benchmark) -> None:
+        super().__init__("planned")
+        self.dataset = dataset
+
+
+def refuse_miniature(root: pathlib.Path) -> None:
+    """Raises: ConfigError: A folder holds a miniature, which real data must not be mixed with."""
+    if (root / MARK).is_file():
+        raise ConfigError(
+            f"{root} holds a made-up miniature (see {root / MARK}): name another folder for the "
+            "published data, or delete this one first"
+        )
+
+
+def whole_number(options: argparse.Namespace) -> int:
+    """``--number``, which is 1 or more.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    number = int(options.number)
+    if number < 1:
+        raise ConfigError(f"--number is {number}: expected at least 1")
+    return number
+
+
+def _build(
+    kind: type[Benchmark], root: pathlib.Path, split: str, arguments: Mapping[str, Any]
+) -> Benchmark:
+    given = dict(arguments)
+    if kind.splits:
+        given["split"] = split
+    return kind(root, **given)
+
+
+def _arguments(kind: type[Benchmark], extra: Sequence[str]) -> dict[str, Any]:
+    own = {
+        name: parameter
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if name not in _COMMON and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    known = [*own, *(c for c in kind.choices if c not in own)]
+    found: dict[str, Any] = {}
+    for option, values in _options(extra):
+        name = option.replace("-", "_")
+        if name not in known:
+            which = nearest(name, known) if known else f"{kind.__name__} has no choices"
+            raise ConfigError(f"there is no option --{option}: {which}")
+        if not values:
+            raise ConfigError(f"--{option} has no value: {_expected(kind, name)}")
+        found[name] = _typed(option, values, own.get(name))
+    return found
+
+
+def _options(extra: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    option, values = "", []
+    for word in extra:
+        if not word.startswith("--"):
+            if not option:
+                raise ConfigError(f"{word!r} is one word too many: options begin with --")
+            values.append(word)
+            continue
+        if option:
+            yield option, values
+        option, _, value = word[2:].partition("=")
+        values = [value] if value else []
+    if option:
+        yield option, values
+
+
+def _expected(kind: type[Benchmark], name: str) -> str:
+    return f"expected {' or '.join(kind.choices[name])}" if name in kind.choices else "expected one"
+
+
+def _typed(option: str, values: list[str], parameter: inspect.Parameter | None) -> Any:
+    """Values as the constructor's default, or else its annotation, says that they are."""
+    default = parameter.default if parameter is not None else ""
+    note = str(parameter.annotation) if parameter is not None else "str"
+    several = isinstance(default, tuple | list | set | frozenset) or (
+        default is None and any(w in note for w in ("Sequence", "list", "tuple", "Iterable"))
+    )
+    if not several and len(values) > 1:
+        raise ConfigError(f"--{option} has {len(values)} values, {' '.join(values)}: expected one")
+    example = next(iter(default), None) if several and default else default
+    if isinstance(example, bool):
+        converted: list[Any] = [_truth(option, v) for v in values]
+    elif isinstance(example, int) or (example is None and "int" in note):
+        converted = [_whole(option, v) for v in values]
+    else:
+        converted = list(values)
+    if not several:
+        return converted[0]
+    return converted if default is None else type(default)(converted)
+
+
+def _truth(option: str, value: str) -> bool:
+    if value.lower() not in ("true", "false", "yes", "no"):
+        raise ConfigError(f"--{option} is {value!r}: expected true or false")
+    return value.lower() in ("true", "yes")
+
+
+def _whole(option: str, value: str) -> int:
+    if not value.lstrip("-").isdigit():
+        raise ConfigError(f"--{option} is {value!r}: expected a whole number")
+    return int(value)
