@@ -146,8 +146,9 @@ def _points(
 def confusion_figure(matrix: Any, classes: Sequence[str], *, title: str | None = None) -> Figure:
     """A confusion matrix with what it says of each class.
 
-    Each row is a true class, in percent of its pixels; so the diagonal is the recall. To the
-    right of it the row's pixels and IoU, below the columns the precision.
+    Each row is a true class, in percent of its pixels (or images, or whatever was counted); so the
+    diagonal is the recall. To the right of it the row's IoU and count, below the columns the
+    precision.
 
     Args:
         matrix: (K, K) counts, [truth, prediction], as torchmetrics and scikit-learn give.
@@ -192,11 +193,11 @@ def confusion_figure(matrix: Any, classes: Sequence[str], *, title: str | None =
     side = axis.secondary_yaxis("right")
     side.set_yticks(
         range(n),
-        [f"{_text(i)}   {_pixels(t)}" for i, t in zip(iou, truth, strict=True)],
+        [f"{_text(i)}   {_count(t)}" for i, t in zip(iou, truth, strict=True)],
         fontsize=size,
     )
     side.tick_params(length=0)
-    side.set_ylabel("IoU and pixels of truth", rotation=270, va="bottom")
+    side.set_ylabel("IoU and count of truth", rotation=270, va="bottom")
     axis.tick_params(length=0)
     axis.set_title(
         f"{title + ': ' if title else ''}"
@@ -220,7 +221,7 @@ def _text(share: Any) -> str:
     return f"{100 * float(share):.1f} %" if np.isfinite(share) else "–"
 
 
-def _pixels(count: float) -> str:
+def _count(count: float) -> str:
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= size:
             return f"{count / size:.3g} {unit}"
