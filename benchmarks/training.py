@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 
 #: What is not the same in both, and cannot be made so by their arguments.
 NOTES = {
-    "detection": "the peer's batch norms are frozen, ours are trained",
+    "detection": "the peer's batch norms are frozen, ours are trained; 100 proposals an image",
     "instance": "as detection",
     "byol": "augmentations differ",
     "moco": "augmentations differ",
