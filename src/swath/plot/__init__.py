@@ -5,7 +5,7 @@ global state and is released with its last reference. Save it with `save_figure`
 """
 
 from swath.plot.bands import plot_band_fit
-from swath.plot.boxes import box_panel
+from swath.plot.boxes import box_panel, object_figure
 from swath.plot.comparison import comparison_figure
 from swath.plot.curves import confusion_figure, training_curves
 from swath.plot.dates import dates_panel
@@ -42,6 +42,7 @@ __all__ = [
     "labelled_images",
     "map_figure",
     "new_figure",
+    "object_figure",
     "plot_band_fit",
     "plot_layer",
     "plot_patches",

@@ -5,8 +5,10 @@ from swath.datasets.catalogue.benchmark import (
     MultispectralBenchmark,
     UnsplitBenchmark,
 )
+from swath.datasets.catalogue.coco import CocoObjects
 from swath.datasets.catalogue.description import TASKS, Archive, File, Info
 from swath.datasets.catalogue.miniature import files_of, make_miniature, pack_miniature
+from swath.datasets.catalogue.objects import Found, Objects
 from swath.datasets.catalogue.parts import (
     BandFiles,
     Image,
@@ -35,7 +37,9 @@ __all__ = [
     "Archive",
     "BandFiles",
     "Benchmark",
+    "CocoObjects",
     "File",
+    "Found",
     "Glob",
     "Image",
     "Info",
@@ -44,6 +48,7 @@ __all__ = [
     "Listed",
     "Mask",
     "MultispectralBenchmark",
+    "Objects",
     "Part",
     "Pattern",
     "PerSplit",
