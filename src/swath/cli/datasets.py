@@ -173,5 +173,5 @@ def _row(kind: type[Benchmark]) -> tuple[str, ...]:
     return (
         kind.__name__, ", ".join(info.tasks), info.source,
         f"{info.total:,}" if info.total is not None else "", info.size, info.resolution,
-        size_text(size or None), info.licence or "–",
+        size_text(size or None), "–" if info.licence in ("", "-") else info.licence,
     )  # fmt: skip

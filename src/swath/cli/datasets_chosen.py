@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swath.datasets.catalogue import Benchmark, File, dataset_class
+from swath.datasets.catalogue.description import MADE_UP
 from swath.errors import ConfigError, SplitError, SwathError, nearest
 
-__all__ = ["MARK", "Chosen", "refuse_miniature", "whole_number"]
+__all__ = ["Chosen", "refuse_miniature", "whole_number"]
 
 _COMMON = {"self", "root", "split", "transforms", "download", "checksum", "choices"}
-
-#: The file that tells a miniature from published data.
-MARK = "MADE-UP.txt"
 
 
 @dataclass(frozen=True)
@@ -102,9 +100,9 @@ class _PlannedError(SwathError):
 
 def refuse_miniature(root: pathlib.Path) -> None:
     """Raises: ConfigError: A folder holds a miniature, which real data must not be mixed with."""
-    if (root / MARK).is_file():
+    if (root / MADE_UP).is_file():
         raise ConfigError(
-            f"{root} holds a made-up miniature (see {root / MARK}): name another folder for the "
+            f"{root} holds a made-up miniature (see {root / MADE_UP}): name another folder for the "
             "published data, or delete this one first"
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import pathlib
 import tempfile
 from collections.abc import Iterator
@@ -9,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from swath.cli.datasets_chosen import MARK, Chosen
+from swath.cli.datasets_chosen import Chosen
 from swath.datasets.catalogue import Benchmark, dataset_class, make_miniature
+from swath.datasets.catalogue.description import MADE_UP
 from swath.errors import ConfigError, DatasetNotFoundError
 
 __all__ = ["miniature", "plot", "sample_picture"]
 
-_MADE_UP = "made up: names, shapes and types are right, pixels are noise"
+_NOISE = "made up: names, shapes and types are right, pixels are noise"
 
 _NOTE = """\
 This is a made-up miniature of {title} ({name}).
@@ -41,13 +44,27 @@ def sample_picture(name: str, root: str, out: str) -> str:
         dataset = chosen.make(chosen.splits[0], checksum=False)
     except DatasetNotFoundError:
         with tempfile.TemporaryDirectory() as folder:
-            make_miniature(kind, folder)
+            make_miniature(kind, folder, 4)
             small = Chosen(kind, pathlib.Path(folder))
-            _sheet(small.make(small.splits[0], checksum=False), 4, f"{name}, {_MADE_UP}", out)
-        return f"Written: {out} ({_MADE_UP}; {root} has no data)"
-    made_up = (pathlib.Path(root) / MARK).is_file()
-    count = _sheet(dataset, 12, f"{kind.__name__}, {_MADE_UP}" if made_up else kind.__name__, out)
+            with _quiet():
+                dataset = small.make(small.splits[0], checksum=False)
+            _sheet(dataset, 4, f"{kind.__name__}, {_NOISE}", out)
+        return f"Written: {out} ({_NOISE}; no published ones are in {root!r})"
+    made_up = (pathlib.Path(root) / MADE_UP).is_file()
+    count = _sheet(dataset, 12, f"{kind.__name__}, {_NOISE}" if made_up else kind.__name__, out)
     return f"Written: {out} ({count} of {len(dataset):,} samples)"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warning that samples are missing: it is known."""
+    logger = logging.getLogger("swath.datasets.catalogue")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def plot(chosen: Chosen, number: int, out: str) -> Iterator[str]:
@@ -58,7 +75,7 @@ def plot(chosen: Chosen, number: int, out: str) -> Iterator[str]:
     """
     split = chosen.splits[0]
     dataset = chosen.make(split, checksum=False)
-    made_up = f", {_MADE_UP}" if (chosen.root / MARK).is_file() else ""
+    made_up = f", {_NOISE}" if (chosen.root / MADE_UP).is_file() else ""
     count = _sheet(dataset, number, f"{chosen.kind.__name__}{f' {split}' * bool(split)}{made_up}",
                    out)  # fmt: skip
     yield f"Written: {out} ({count} of {len(dataset):,} samples)"
@@ -94,7 +111,7 @@ def miniature(chosen: Chosen, number: int, _: str = "") -> Iterator[str]:
     root.mkdir(parents=True, exist_ok=True)
     note = _NOTE.format(title=kind.info.title, name=kind.__name__, root=str(root),
                         homepage=kind.info.homepage)  # fmt: skip
-    (root / MARK).write_text(note, encoding="utf-8")
+    (root / MADE_UP).write_text(note, encoding="utf-8")
     choices: dict[str, Any] = {k: str(v) for k, v in chosen.arguments.items()}
     made = make_miniature(kind, root, number, **choices)
     more = "".join(f", {k}={v!r}" for k, v in chosen.arguments.items())

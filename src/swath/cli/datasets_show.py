@@ -16,6 +16,8 @@ from swath.sensors import Band, Sensor, find_sensor
 
 __all__ = ["record", "show"]
 
+_NONE = ("", "-", "–")
+
 
 def show(name: str, as_json: bool = False) -> Iterator[str]:
     """Lines about a dataset.
@@ -30,7 +32,7 @@ def show(name: str, as_json: bool = False) -> Iterator[str]:
         yield json.dumps(record(kind), indent=1, ensure_ascii=False)
         return
     info = kind.info
-    yield f"{kind.__name__}: {info.title}"
+    yield kind.__name__ if info.title == kind.__name__ else f"{kind.__name__}: {info.title}"
     yield ""
     told = {
         "tasks": ", ".join(info.tasks),
@@ -40,7 +42,7 @@ def show(name: str, as_json: bool = False) -> Iterator[str]:
         "resolution": f"{info.resolution} m" if re.match(r"\d", info.resolution) else
         info.resolution,
         "splits": ", ".join(kind.splits) or "none are published",
-        "licence": info.licence,
+        "licence": "none is stated" if info.licence in _NONE else info.licence,
         "citation": info.citation,
         "homepage": info.homepage,
         "download": size_text(_size(kind)) if _size(kind) else "",
@@ -81,7 +83,7 @@ def record(kind: type[Benchmark]) -> dict[str, Any]:
         "mean": dict(kind.mean),
         "std": dict(kind.std),
         "ignore_index": kind.ignore_index,
-        "licence": info.licence,
+        "licence": None if info.licence in _NONE else info.licence,
         "citation": info.citation,
         "homepage": info.homepage,
         "bytes": _size(kind) or None,

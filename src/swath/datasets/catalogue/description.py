@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from swath.errors import ConfigError
 from swath.fetch.integrity import check_digests
 
-__all__ = ["TASKS", "Archive", "File", "Info", "When", "applies", "size_text"]
+__all__ = ["MADE_UP", "TASKS", "Archive", "File", "Info", "When", "applies", "size_text"]
 
 #: What a dataset is for; the first of its tags says what its target is.
 TASKS = (
@@ -24,6 +24,9 @@ TASKS = (
     "self-supervised",
     "multi-modal",
 )
+
+#: The file that tells a folder with a miniature from one with published data.
+MADE_UP = "MADE-UP.txt"
 
 #: Fields (split, choices of the constructor) and the values for which something applies.
 When = Mapping[str, str | tuple[str, ...]]
