@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchmetrics import Metric
 
 from swath.errors import BandError, ConfigError
+from swath.trainers.adopting import adopt
 from swath.trainers.optimizers import build_optimizers
 from swath.trainers.pretrained import Pretrained
 from swath.trainers.settings import given_settings, plain
@@ -27,7 +28,9 @@ class _Noted:
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """Note what the task is made with, before any ``__init__`` changes it."""
         self = super().__new__(cls)
-        object.__setattr__(self, "given", given_settings(cls, args, kwargs))
+        given = given_settings(cls, args, kwargs)
+        object.__setattr__(self, "given", given)
+        object.__setattr__(self, "told", frozenset(k for k, v in given.items() if v is not None))
         return self
 
 
@@ -41,8 +44,9 @@ class BaseTask(_Noted, LightningModule):
 
     Args:
         bands: Names of the image's bands, in order.
-        mean: Of each band, in raw pixel values; subtracted from the input. 0 if left out.
-        std: Of each band; the input is divided by it. 1 if left out.
+        mean: Of each band, in raw pixel values; subtracted from the input. If left out, what the
+            published weights or else the data module say; 0 where neither does.
+        std: Of each band; the input is divided by it. If left out, as with `mean`, and else 1.
         optimizer: ``"adamw"``, ``"adam"``, ``"sgd"`` (momentum 0.9, Nesterov), ``"lars"`` or
             ``"lamb"``.
         weight_decay: Of weights; not of biases and norms. The optimiser's own if left out.
@@ -87,6 +91,8 @@ class BaseTask(_Noted, LightningModule):
     mean: Tensor
     std: Tensor
     given: dict[str, Any]
+    #: Names of arguments that were given a value.
+    told: frozenset[str]
     pretrained: Pretrained
 
     def __init__(
@@ -109,9 +115,9 @@ class BaseTask(_Noted, LightningModule):
         clip: list[float] | None = None,
         then: list[list[float]] | None = None,
     ) -> None:
-        given = self.given
+        given, told = self.given, self.told
         super().__init__()
-        self.given = given
+        self.given, self.told = given, told
         channels = given.get("in_channels")
         for name, numbers in (("bands", bands), ("mean", mean), ("std", std)):
             if numbers is not None and channels is not None and len(numbers) != channels:
@@ -169,6 +175,10 @@ class BaseTask(_Noted, LightningModule):
             image = (image - mean) / std
         # in the model's precision (bf16-true, half), which the buffers share
         return torch.nan_to_num(image).to(self.mean.dtype)
+
+    def setup(self, stage: str) -> None:
+        """Take over what the data module knows and the task was not told (`adopt`)."""
+        adopt(self, self.trainer.datamodule)  # type: ignore[attr-defined]
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Doubt the first batch, if its values can hardly be what the weights expect."""
