@@ -40,6 +40,11 @@ class Part:
     ratio: float
     channels: tuple[int, ...]
 
+    @property
+    def labels(self) -> bool:
+        """Whether they are classes: whole numbers, never mixed with their neighbours."""
+        return self.key.startswith("mask")
+
 
 class RasterReading(GeoDataset):
     """The part of `RasterDataset` that reads pixels."""
@@ -110,9 +115,8 @@ class RasterReading(GeoDataset):
     def _groups(self) -> tuple[tuple[Field, ...], ...] | None:
         if self.time_series:
             return None
-        squeeze = not self.is_image
         return tuple(
-            (Field(p.key, len(p.channels), squeeze and len(p.channels) == 1, p.ratio),)
+            (Field(p.key, len(p.channels), p.labels and len(p.channels) == 1, p.ratio),)
             for p in self._parts
         )
 
@@ -133,8 +137,9 @@ class RasterReading(GeoDataset):
         found = (self._scene(paths[i], number) for i in rows)
         return [scene for scene in found if scene is not None]
 
-    def _method(self) -> Any:
-        method = self.resampling
+    def _method(self, part: Part) -> Any:
+        # Labels beside images are never interpolated.
+        method = "nearest" if self.is_image and part.labels else self.resampling
         name = method if isinstance(method, str) else getattr(method, "name", str(method))
         if name not in METHODS:
             raise ConfigError(
@@ -176,11 +181,11 @@ class RasterReading(GeoDataset):
     ) -> None:
         targets = [Target(q.transform, q.height, q.width) for q in queries]
         options: dict[str, Any] = {
-            "resampling": self._method(),
+            "resampling": self._method(part),
             "fills": self._fills[list(part.channels)],
             "overviews": self.overviews,
         }
-        table = self.class_map
+        table = self.class_map if part.labels else None
         before = NOTHING if table is None or not filled.any() else filled.copy()
         if self.merge == "least_nodata":
             scenes = self._by_coverage(targets, scenes, out, options)
@@ -216,7 +221,7 @@ class RasterReading(GeoDataset):
         for number, part in enumerate(self._parts):
             grid = query.coarser(part.ratio)
             shape = (len(dates), len(part.channels), grid.height, grid.width)
-            out = np.zeros(shape, np.float32 if self.is_image else np.int64)
+            out = np.zeros(shape, np.int64 if part.labels else np.float32)
             filled = np.zeros((shape[0], *shape[2:]), np.uint8)
             groups = [
                 self._scenes_of(
@@ -227,7 +232,7 @@ class RasterReading(GeoDataset):
             self._fill_from([grid] * len(dates), groups, out, filled, part)
             put_fill_values({"x": out}, filled, {"x": self._fills[list(part.channels)].tolist()})
             tensor = torch.from_numpy(out)
-            squeeze = not self.is_image and shape[1] == 1
+            squeeze = part.labels and shape[1] == 1
             sample[part.key] = tensor[:, 0] if squeeze else tensor
             if self.valid_mask:
                 suffix = part.key.removeprefix("image").removeprefix("mask")

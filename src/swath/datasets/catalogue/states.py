@@ -6,14 +6,14 @@ import json
 import logging
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from swath.datasets.catalogue.description import Archive, File, Info
+from swath.datasets.catalogue.description import Archive, File, Info, size_text
 from swath.datasets.catalogue.patterns import Pattern
 from swath.errors import DatasetNotFoundError, SwathError, WriteError
 from swath.fetch import download, extract_archive, is_extracted, verify_file
 
-__all__ = ["missing_files", "obtain_files", "verify_files"]
+__all__ = ["is_ready", "missing_files", "obtain_files", "verify_files"]
 
 logger = logging.getLogger(__name__)
 _seen: set[tuple[str, int]] = set()
@@ -28,6 +28,7 @@ def obtain_files(
     fetch: bool,
     checksum: bool,
     progress: bool = True,
+    ready: Callable[[File], bool] | None = None,
 ) -> None:
     """Make sure that everything which is needed lies in `root`.
 
@@ -44,6 +45,7 @@ def obtain_files(
         fetch: Download what is not there.
         checksum: Compare published digests.
         progress: Show bars, on a terminal.
+        ready: Whether a file needs nothing done; `is_ready` by default.
 
     Raises:
         DatasetNotFoundError: Something is not there, and was not to be downloaded or cannot be.
@@ -52,13 +54,15 @@ def obtain_files(
         DownloadError, DiskSpaceError, WriteError: It could not be fetched or written.
     """
     wanted = list(files)
-    lost = missing_files(root, wanted, checksum=checksum)
+    done = ready or (lambda file: is_ready(root, file, checksum=checksum))
+    lost = missing_files(root, wanted, checksum=checksum, ready=done)
     by_hand = [f for f in lost if any(u is None for u in _addresses(f))]
     if (lost and not fetch) or by_hand:
         raise DatasetNotFoundError(_not_found(name, info, root, by_hand if fetch else lost))
     try:
         for file in wanted:
-            _obtain(root, file, fetch=file in lost, checksum=checksum, progress=progress)
+            if not done(file):
+                _obtain(root, file, fetch=file in lost, checksum=checksum, progress=progress)
     except SwathError:
         raise
     except OSError as error:
@@ -68,12 +72,19 @@ def obtain_files(
         ) from error
 
 
-def missing_files(root: pathlib.Path, files: Iterable[File], *, checksum: bool) -> list[File]:
+def missing_files(
+    root: pathlib.Path,
+    files: Iterable[File],
+    *,
+    checksum: bool,
+    ready: Callable[[File], bool] | None = None,
+) -> list[File]:
     """Those that are neither extracted nor there as they were published."""
+    done = ready or (lambda file: is_ready(root, file, checksum=checksum))
     return [
         f
         for f in files
-        if not _ready(root, f, checksum)
+        if not done(f)
         and not all((root / p).is_file() for p in [f.name, *_others(f)])
     ]
 
@@ -92,9 +103,9 @@ def verify_files(root: pathlib.Path, files: Iterable[File]) -> list[tuple[File, 
                                 size=volume.size, source=volume.url or "its provider")  # fmt: skip
                 except SwathError as error:
                     problem = str(error)
-        elif not _ready(root, file, False):
+        elif not is_ready(root, file, checksum=False):
             problem = "not there"
-        if not problem and isinstance(file, Archive) and not _ready(root, file, False):
+        if not problem and isinstance(file, Archive) and not is_ready(root, file, checksum=False):
             problem = "not extracted, or files are missing since"
         found.append((file, problem))
     return found
@@ -112,7 +123,12 @@ def _folder(root: pathlib.Path, archive: Archive) -> pathlib.Path:
     return root / archive.into if archive.into else (root / archive.name).parent
 
 
-def _ready(root: pathlib.Path, file: File, checksum: bool) -> bool:
+def is_ready(root: pathlib.Path, file: File, *, checksum: bool) -> bool:
+    """Whether a file is there, or an archive extracted, so that nothing has to be done.
+
+    Raises:
+        ChecksumError: A file that is used as it is is not the published one.
+    """
     path = root / file.name
     if not isinstance(file, Archive):
         return path.is_file() and (not checksum or _verified(path, file))
@@ -193,8 +209,6 @@ def _verified(path: pathlib.Path, file: File) -> bool:
 
 
 def _obtain(root: pathlib.Path, file: File, *, fetch: bool, checksum: bool, progress: bool) -> None:
-    if _ready(root, file, checksum):
-        return
     volumes: list[File] = [file, *(file.volumes if isinstance(file, Archive) else ())]
     for volume in volumes:
         path = root / volume.name
@@ -213,7 +227,7 @@ def _obtain(root: pathlib.Path, file: File, *, fetch: bool, checksum: bool, prog
 
 
 def _not_found(name: str, info: Info, root: pathlib.Path, lost: Sequence[File]) -> str:
-    names = [f.name + (f" ({_bytes(f.size)})" if f.size else "") for f in lost]
+    names = [f.name + (f" ({size_text(f.size)})" if f.size else "") for f in lost]
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     text = f"{name} is not complete in {root}: {shown} is neither extracted nor there as published"
     if any(u is None for f in lost for u in _addresses(f)):
@@ -223,12 +237,3 @@ def _not_found(name: str, info: Info, root: pathlib.Path, lost: Sequence[File]) 
         f"{text}. Download it with download=True or 'swath datasets download {name} --root "
         f"{root}', or put the files there by hand; see {info.homepage}"
     )
-
-
-def _bytes(count: int | None) -> str:
-    size = float(count or 0)
-    for unit in ("B", "KB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.1f} GB"
