@@ -225,7 +225,7 @@ def boxed(masks: bool = False, side: int = 32) -> tuple[torch.Tensor, list[dict[
 
 def detector(head: Head) -> Model:
     torch.manual_seed(0)
-    options: dict[str, Any] = {"anchor_sizes": (8, 16, 32, 64), "box_batch_size_per_image": 128}
+    options: dict[str, Any] = {"anchor_sizes": (8, 16, 32, 64), "box_batch_size_per_image": 32}
     if head is Head.INSTANCE:
         options["mask_layers"] = (16, 16)
     return Model(3, False, Trunk(), True, head, 3, fpn_channels=16, head_options=options)

@@ -70,7 +70,7 @@ def test_intermediates_are_timms() -> None:
         assert all(torch.equal(a, b) for a, b in zip(two, maps[-2:], strict=True))
         one = model.backbone.forward_intermediates(x, indices=[0, -1], output_fmt="NHWC")[1]
         assert [t.shape[-1] for t in one] == [8, 64]
-    with pytest.raises(ConfigError, match="there are 5 maps"):
+    with pytest.raises(ConfigError, match="there are 5 levels"):
         model.forward_intermediates(x, indices=[5])
     with pytest.raises(ConfigError, match="'NLC'"):
         model.forward_intermediates(x, output_fmt="NLC")

@@ -13,7 +13,8 @@ import timm
 from torch import Tensor, nn
 from torch.nn import functional
 
-from swath.errors import BandError, ConfigError
+from swath.errors import ConfigError
+from swath.models.dimensions import check_image
 from swath.models.factory import Request
 from swath.models.intermediates import deliver
 from swath.models.presets import Preset
@@ -175,6 +176,7 @@ class EarthLoc(nn.Module):
 
         Raises:
             BandError: Another number of channels.
+            ConfigError: Other dimensions.
         """
         return functional.normalize(self.fc(self.aggregator(self._maps(x)[-1])), dim=-1)
 
@@ -197,17 +199,13 @@ class EarthLoc(nn.Module):
 
         Raises:
             BandError: Another number of channels.
-            ConfigError: There is no such level.
+            ConfigError: Other dimensions, or there is no such level.
         """
         maps = self._maps(x)
         return deliver(maps[-1], maps, indices, output_fmt, intermediates_only)
 
     def _maps(self, x: Tensor) -> list[Tensor]:
-        if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise BandError(
-                f"the images have the shape {tuple(x.shape)}: expected (B, C, H, W) with "
-                f"C = {self.in_channels}; for other bands give in_channels= or bands="
-            )
+        check_image(x, self.in_channels)
         trunk: Any = self.backbone
         if not self._residual:
             return list(trunk(x))[: len(self.feature_info)]

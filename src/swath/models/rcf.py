@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from swath.errors import BandError, ConfigError, GridError
+from swath.models.dimensions import check_image
 from swath.models.registry import nearest
 
 __all__ = ["MOSAIKS", "RCF", "whiten_patches"]
@@ -125,14 +126,11 @@ class RCF(nn.Module):
 
         Raises:
             BandError: Another number of channels.
+            ConfigError: Other dimensions.
             GridError: The images are smaller than the filters.
         """
         channels, side = self.weights.shape[1:3]
-        if x.ndim != 4 or x.shape[1] != channels:
-            raise BandError(
-                f"the images have the shape {tuple(x.shape)}: expected (B, C, H, W) with "
-                f"C = {channels}; for other bands give in_channels="
-            )
+        check_image(x, channels)
         if min(x.shape[-2:]) < side:
             raise GridError(
                 f"the images are {x.shape[-2]}x{x.shape[-1]} pixels: expected {side}x{side} or "

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from swath.errors import BandError
+from swath.models.dimensions import check_image
 from swath.models.factory import Request
 from swath.models.intermediates import deliver
 from swath.models.presets import Preset
@@ -105,6 +105,7 @@ class TileNet(nn.Module):
 
         Raises:
             BandError: Another number of channels.
+            ConfigError: Other dimensions.
         """
         return self._maps(x)[-1].mean((2, 3))
 
@@ -127,17 +128,13 @@ class TileNet(nn.Module):
 
         Raises:
             BandError: Another number of channels.
-            ConfigError: There is no such level.
+            ConfigError: Other dimensions, or there is no such level.
         """
         maps = self._maps(x)
         return deliver(maps[-1], maps, indices, output_fmt, intermediates_only)
 
     def _maps(self, x: Tensor) -> list[Tensor]:
-        if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise BandError(
-                f"the images have the shape {tuple(x.shape)}: expected (B, C, H, W) with "
-                f"C = {self.in_channels}; for other bands give in_channels= or bands="
-            )
+        check_image(x, self.in_channels)
         x = functional.relu(self.bn1(self.conv1(x)))
         maps = []
         for level in self.feature_info:

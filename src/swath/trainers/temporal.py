@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from swath.errors import ConfigError, GridError
 from swath.models import Conv3dLSTM, ConvLSTM
+from swath.models.dimensions import pad_to_multiple
 from swath.trainers.architectures import freeze_parts, segmentation_model
 from swath.trainers.base import BaseTask
 from swath.trainers.pretrained import Pretrained
@@ -106,11 +107,7 @@ def _answer(task: BaseTask, image: Tensor) -> Tensor:
     height, width = image.shape[-2:]
     image = task.normalize(image)
     if task.hparams["model"] not in (None, "convlstm", "conv3dlstm", "fcn"):
-        # encoders want sides of a multiple of 32: the border is repeated
-        pixels = nn.functional.pad(
-            image.flatten(0, 1), (0, -width % 32, 0, -height % 32), mode="replicate"
-        )
-        image = pixels.view(*image.shape[:2], *pixels.shape[1:])
+        image = pad_to_multiple(image, 32)  # as encoders want it
     found: Tensor = task.model(image)
     return found[..., :height, :width]
 

@@ -106,11 +106,16 @@ class Warp:
             # half precision knows no positions to the pixel
             kind = torch.promote_types(image.dtype, torch.float32)
             unit = (grid[mixed] / scale * 2 - 1).to(kind)
-            weight = known[mixed].to(kind)
-            value = torch.where(known[mixed], image[mixed], 0).to(kind)
-            value = F.grid_sample(value, unit, padding_mode="border", align_corners=True)
-            weight = F.grid_sample(weight, unit, padding_mode="border", align_corners=True)
-            smooth = (value / weight.clamp_min(1e-6)).to(image.dtype)
+            seen, value = known[mixed], image[mixed]
+            complete = bool(seen.all())  # as most images are: nothing to weigh
+            value = value if complete else torch.where(seen, value, 0)
+            smooth = F.grid_sample(value.to(kind), unit, padding_mode="border", align_corners=True)
+            if not complete:
+                weight = F.grid_sample(
+                    seen.to(kind), unit, padding_mode="border", align_corners=True
+                )
+                smooth = smooth / weight.clamp_min(1e-6)
+            smooth = smooth.to(image.dtype)
             keep = inside[mixed, None] & there[mixed]
             out = out.index_copy(0, mixed, torch.where(keep, smooth, out[mixed]))
         lost = inside[:, None] & ~there

@@ -8,11 +8,12 @@ from enum import Enum
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torchvision.models import resnet
 from torchvision.models import swin_transformer as swin
 
 from swath.errors import ConfigError
+from swath.models.dimensions import pad_to_multiple
+from swath.models.intermediates import deliver
 from swath.models.registry import nearest
 from swath.models.satlas.temporal import max_over_time, split_time
 
@@ -102,34 +103,14 @@ class TemporalBackbone(nn.Module, ABC):
             mask: As for `forward`.
             indices: Which maps; the last n if a number, all if left out.
             norm: Has no effect: these trunks have no norm of their own for each map.
-            output_fmt: ``"NCHW"`` or ``"NHWC"``.
+            output_fmt: ``"NCHW"`` or ``"NHWC"``, of the maps.
             intermediates_only: Leave the last map alone out.
 
         Raises:
             ConfigError: An index or a format that there is not.
         """
-        return pick_maps(self(x, mask), indices, output_fmt, intermediates_only)
-
-
-def pick_maps(
-    maps: list[Tensor],
-    indices: int | Sequence[int] | None,
-    output_fmt: str,
-    intermediates_only: bool,
-) -> Any:
-    """What ``forward_intermediates`` returns of `maps`, finest first."""
-    if output_fmt not in ("NCHW", "NHWC"):
-        raise ConfigError(f"output_fmt is {output_fmt!r}: expected 'NCHW' or 'NHWC'")
-    count = len(maps)
-    if isinstance(indices, int):
-        indices = range(count - indices, count) if indices > 0 else [indices]
-    wanted = range(count) if indices is None else indices
-    if any(not -count <= i < count for i in wanted):
-        raise ConfigError(f"indices are {list(wanted)}: there are {count} maps")
-    last, picked = maps[-1], [maps[i] for i in wanted]
-    if output_fmt == "NHWC":
-        last, picked = last.permute(0, 2, 3, 1), [m.permute(0, 2, 3, 1) for m in picked]
-    return picked if intermediates_only else (last, picked)
+        maps = self(x, mask)
+        return deliver(maps[-1], maps, indices, output_fmt, intermediates_only)
 
 
 class SwinBackbone(TemporalBackbone):
@@ -166,9 +147,7 @@ class SwinBackbone(TemporalBackbone):
 
     def maps(self, images: Tensor) -> list[Tensor]:
         """Feature maps of single images (N, C, H, W)."""
-        right, bottom = -images.shape[-1] % 4, -images.shape[-2] % 4
-        if right or bottom:
-            images = F.pad(images, (0, right, 0, bottom), mode="replicate")
+        images = pad_to_multiple(images, 4)
         found: list[Tensor] = []
         for i, layer in enumerate(self.backbone.features):
             images = layer(images)

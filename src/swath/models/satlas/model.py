@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from swath.errors import ConfigError
-from swath.models.satlas.backbones import Backbone, build_backbone, pick_maps
+from swath.models.intermediates import deliver
+from swath.models.satlas.backbones import Backbone, build_backbone
 from swath.models.satlas.detection import FRCNNHead
 from swath.models.satlas.fpn import FPN, Upsample
 from swath.models.satlas.heads import Head, SimpleHead
@@ -159,13 +160,14 @@ class Model(nn.Module):
             mask: As for `forward`.
             indices: Which maps; the last n if a number, all if left out.
             norm: Has no effect.
-            output_fmt: ``"NCHW"`` or ``"NHWC"``.
+            output_fmt: ``"NCHW"`` or ``"NHWC"``, of the maps.
             intermediates_only: Leave the last map alone out.
 
         Raises:
             ConfigError: An index or a format that there is not.
         """
-        return pick_maps(self._maps(x, mask), indices, output_fmt, intermediates_only)
+        maps = self._maps(x, mask)
+        return deliver(maps[-1], maps, indices, output_fmt, intermediates_only)
 
 
 def _whole_strides(imgs: Tensor, stride: int = 32) -> Tensor:
