@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
+from unittest import mock
 
 import torch
 from model_cases import Case, Inputs
@@ -18,6 +20,7 @@ from swath.models import (
     FarSeg,
     FCSiamConc,
     FCSiamDiff,
+    swin_t,
 )
 
 
@@ -52,6 +55,13 @@ def small_changestar(channels: int = 3) -> ChangeStar:
     features = nn.Sequential(nn.Conv2d(channels, 6, 3, 4, 1), nn.BatchNorm2d(6), nn.ReLU())
     head = nn.Sequential(nn.Conv2d(6, 2, 1), nn.UpsamplingBilinear2d(scale_factor=4))
     return ChangeStar(features, head, ChangeMixin(12, 4, 2), "mean")
+
+
+def small_btc(channels: int) -> nn.Module:
+    """BTC on a Swin that is narrow and shallow."""
+    narrow = functools.partial(swin_t, embed_dim=8, depths=[1, 2, 1, 1], num_heads=[1, 1, 2, 2])
+    with mock.patch.dict(sys.modules[BTC.__module__]._SWINS, swin_tiny=narrow):
+        return BTC("swin_tiny", in_channels=channels, decoder_channels=16)
 
 
 _SIAM = {"encoder_weights": None, "classes": 2}
@@ -111,8 +121,7 @@ CASES = [
         peer_inputs=given(2, 2, 3, 64, 96),
     ),
     Case(
-        "btc", ("BTC",),
-        lambda channels: BTC("swin_tiny", in_channels=channels, decoder_channels=16), pair,
+        "btc", ("BTC",), small_btc, pair,
         size=(32, 32), odd=((33, 47), (4, 5)), refused=((3, 3),), channels=(3, 2),
         listing="torchgeo_BTC", listed=lambda: BTC("swin_tiny", classes=2),
         peer=("BTC", {"backbone": "swin_tiny", "classes": 2}), peer_inputs=given(2, 6, 65, 90),

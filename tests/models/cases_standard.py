@@ -49,6 +49,12 @@ SMALL = {"channels": (8, 8, 16, 16), "num_classes": 3}
 TINY_SWIN = {"embed_dim": 8, "depths": [1, 2, 1, 1], "num_heads": [1, 1, 2, 2], "num_classes": 3}
 #: Patches of 16 and of 14 pixels.
 TINY_VIT = {"embed_dim": 16, "depth": 2, "num_heads": 2, "num_classes": 3}
+#: Builders that differ in size alone from another one: made small, the networks are the same, and
+#: tracing one of them is enough.
+SAME_WHEN_SMALL = (
+    "resnet152", "vit_base_patch16_224", "vit_large_patch16_224", "vit_base_patch14_dinov2",
+    "swin_s", "swin_b",
+)  # fmt: skip
 
 
 def resnet_case(build: Any, name: str, **small: Any) -> Case:
@@ -56,7 +62,7 @@ def resnet_case(build: Any, name: str, **small: Any) -> Case:
         name=name, covers=(name,), inputs=images, channels=(3, 1, 13),
         build=lambda channels: build(in_chans=channels, **SMALL, **small),
         odd=((33, 65), (1, 1)), listing=f"torchgeo_{name}", listed=build, peer=(name, {}),
-        peer_inputs=picture(64),
+        peer_inputs=picture(64), export=name not in SAME_WHEN_SMALL,
     )  # fmt: skip
 
 
@@ -66,6 +72,7 @@ def vit_case(build: Any, name: str, patch: int, size: int) -> Case:
         build=lambda channels: build(in_chans=channels, img_size=2 * patch, **TINY_VIT),
         size=(2 * patch, 2 * patch), odd=((3 * patch, patch),), refused=((patch + 1, patch),),
         listing=f"torchgeo_{name}", listed=build, peer=(name, {}), peer_inputs=picture(size),
+        export=name not in SAME_WHEN_SMALL,
     )  # fmt: skip
 
 
@@ -74,7 +81,7 @@ def swin_case(build: Any, name: str) -> Case:
         name=name, covers=(name,), inputs=images, channels=(3, 1, 13),
         build=lambda channels: build(in_chans=channels, **TINY_SWIN), size=(32, 32),
         odd=((37, 50), (4, 4)), refused=((3, 32),), listing=f"torchgeo_{name}", listed=build,
-        peer=(name, {}), peer_inputs=picture(64),
+        peer=(name, {}), peer_inputs=picture(64), export=name not in SAME_WHEN_SMALL,
     )  # fmt: skip
 
 
