@@ -34,6 +34,8 @@ class Site:
         bands: Names of the wanted bands, in order.
         all_bands: Names of all bands, in the files' order.
         classes: Names of the classes.
+        window: (top, left, height, width) in pixels, where only that part of images and masks is
+            wanted.
         kept: What a row source or a part wants to have read only once.
     """
 
@@ -42,6 +44,7 @@ class Site:
     bands: tuple[str, ...] = ()
     all_bands: tuple[str, ...] = ()
     classes: Sequence[str] = ()
+    window: tuple[int, int, int, int] | None = None
     kept: dict[Any, Any] = field(default_factory=dict)
 
     def path(self, text: str, row: Mapping[str, str] | None = None) -> str:
