@@ -156,8 +156,8 @@ _PICTURES = "2750/{label}/{name}.jpg"
 class EuroSATRGB(Benchmark):
     """The JPEG edition of `EuroSAT`: ``image`` (3, 64, 64) of 0 to 255, and ``label``.
 
-    It comes without coordinates, in the folder ``2750``. The splits are by lot: 60, 20 and 20 % of the images, the same on
-    every machine.
+    It comes without coordinates, in the folder ``2750``. The splits are by lot: 60, 20 and 20 % of
+    the images, the same on every machine.
     """
 
     info = Info(

@@ -1,12 +1,15 @@
 """The catalogue's engines: a published dataset is a description, and these make it work."""
 
+from swath.datasets.catalogue.arrays import ArrayImage, ArrayLabel, ArrayRows
+from swath.datasets.catalogue.audio import Audio
 from swath.datasets.catalogue.benchmark import (
     Benchmark,
     MultispectralBenchmark,
     UnsplitBenchmark,
 )
 from swath.datasets.catalogue.coco import CocoObjects
-from swath.datasets.catalogue.description import TASKS, Archive, File, Info
+from swath.datasets.catalogue.description import TASKS, Archive, File, Folder, Info
+from swath.datasets.catalogue.joined import Joined
 from swath.datasets.catalogue.miniature import files_of, make_miniature, pack_miniature
 from swath.datasets.catalogue.objects import Found, Objects
 from swath.datasets.catalogue.parts import (
@@ -23,6 +26,7 @@ from swath.datasets.catalogue.registry import dataset_class, list_datasets
 from swath.datasets.catalogue.rows import (
     Glob,
     Listed,
+    PerChoice,
     PerSplit,
     RowSource,
     Seeded,
@@ -30,31 +34,42 @@ from swath.datasets.catalogue.rows import (
     Together,
 )
 from swath.datasets.catalogue.site import Site
+from swath.datasets.catalogue.stack import Dates, MaskStack, Sensors
 from swath.datasets.catalogue.table import Rows
 
 __all__ = [
     "TASKS",
     "Archive",
+    "ArrayImage",
+    "ArrayLabel",
+    "ArrayRows",
+    "Audio",
     "BandFiles",
     "Benchmark",
     "CocoObjects",
+    "Dates",
     "File",
+    "Folder",
     "Found",
     "Glob",
     "Image",
     "Info",
+    "Joined",
     "Label",
     "Labels",
     "Listed",
     "Mask",
+    "MaskStack",
     "MultispectralBenchmark",
     "Objects",
     "Part",
     "Pattern",
+    "PerChoice",
     "PerSplit",
     "RowSource",
     "Rows",
     "Seeded",
+    "Sensors",
     "Site",
     "Table",
     "Together",

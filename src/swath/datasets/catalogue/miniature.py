@@ -6,6 +6,7 @@ every dataset's class is tested without them.
 
 from __future__ import annotations
 
+import bz2
 import io
 import pathlib
 import shutil
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from swath.datasets.catalogue.benchmark import Benchmark
-from swath.datasets.catalogue.description import Archive, File, applies
+from swath.datasets.catalogue.description import Archive, File, Folder, applies
 from swath.datasets.catalogue.patterns import Pattern
 from swath.datasets.catalogue.site import Site
 from swath.errors import ConfigError
@@ -98,6 +99,11 @@ def pack_miniature(files: Sequence[File], tree: Path, out: Path) -> None:
         if isinstance(file, Archive):
             chosen = [n for n in names if any(_begins(n, b) for b in file.gives)]
             _pack(file, source, target, chosen)
+        elif isinstance(file, Folder):
+            chosen = [n for n in names if n.startswith(file.name + "/")]
+            for name in chosen:
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source / name, target / name)
         else:
             chosen = [n for n in names if n == file.name]
             if chosen:
@@ -121,11 +127,14 @@ def _pack(file: Archive, source: pathlib.Path, target: pathlib.Path, names: list
     folder = pathlib.PurePosixPath(file.into or pathlib.PurePosixPath(file.name).parent)
     inside = {n: pathlib.PurePosixPath(n).relative_to(folder).as_posix() for n in names}
     packed = io.BytesIO()
-    suffix = pathlib.Path(file.name).suffix if not file.volumes else ".gz"
+    # The first of several volumes ends in "aa": .tar.gzaa, .tar.gzab
+    suffix = pathlib.Path(file.name).suffix.removesuffix("aa")
     if suffix in _ZIPS:
         with zipfile.ZipFile(packed, "w") as archive:
             for name in names:
                 archive.write(source / name, inside[name])
+    elif suffix == ".bz2" and not file.name.endswith(".tar.bz2"):  # a file, and no archive of it
+        packed.write(bz2.compress((source / names[0]).read_bytes()))
     elif suffix in _TARS:
         with tarfile.open(fileobj=packed, mode=_TARS[suffix]) as tar:  # type: ignore[call-overload]
             for name in names:

@@ -18,6 +18,7 @@ from torch import Tensor
 from swath.datasets.catalogue.description import When, applies
 from swath.datasets.catalogue.pixels import grid_of, read_pixels
 from swath.datasets.catalogue.site import Site
+from swath.datasets.catalogue.windows import Window, pixels_of, window_grid
 from swath.datasets.catalogue.writing import write_picture
 from swath.errors import BandError, UnreadableFileError
 
@@ -94,17 +95,17 @@ class Image(Part):
     def read(self, site: Site, row: Row) -> dict[str, Any]:
         """The image, and where it lies."""
         path = self.files(site, row)[0]
-        pixels = read_pixels(path, self._wanted(site))
+        pixels = pixels_of(site, path, self._wanted(site))
         found: dict[str, Any] = {self.key: float_tensor(pixels)}
         if self.located:
-            found |= place_of(path)
+            found |= place_of(path, site.window)
         return found
 
     def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
         """Noise."""
         count = len(self.own_bands or site.all_bands) or 3
         write_picture(self.files(site, row)[0], noise(rng, (count, *self.size), self.dtype),
-                      one_crs(self.crs, row))  # fmt: skip
+                      one_crs(self.crs, row), place=row)  # fmt: skip
 
 
 class BandFiles(Image):
@@ -131,16 +132,20 @@ class BandFiles(Image):
     ) -> None:
         super().__init__(file, key, **options)
         self.names, self.sizes = dict(names or {}), dict(sizes or {})
+        #: Types of bands' files in miniatures, where they are not all the same.
+        self.dtypes: dict[str, str] = {}
 
     def _bands(self, site: Site) -> list[str]:
         own = self.own_bands or site.all_bands
         return [b for b in site.bands if b in own]
 
+    def path(self, site: Site, row: Row, band: str) -> str:
+        """The file of a band."""
+        return site.path(self.file, {**row, "band": self.names.get(band, band)})
+
     def files(self, site: Site, row: Row) -> list[str]:
         """The files of the wanted bands."""
-        return [
-            site.path(self.file, {**row, "band": self.names.get(b, b)}) for b in self._bands(site)
-        ]
+        return [self.path(site, row, band) for band in self._bands(site)]
 
     def read(self, site: Site, row: Row) -> dict[str, Any]:
         """The image, and where it lies."""
@@ -160,9 +165,10 @@ class BandFiles(Image):
         """Noise, a file a band; of all bands, wanted or not."""
         for band in self.own_bands or site.all_bands:
             size = self.sizes.get(band, self.size)
-            path = site.path(self.file, {**row, "band": self.names.get(band, band)})
+            pixels = noise(rng, (1, *size), self.dtypes.get(band, self.dtype))
             scale = self.size[0] / size[0]
-            write_picture(path, noise(rng, (1, *size), self.dtype), one_crs(self.crs, row), scale)
+            crs = one_crs(self.crs, row)
+            write_picture(self.path(site, row, band), pixels, crs, scale, place=row)
 
 
 class Mask(Part):
@@ -194,7 +200,7 @@ class Mask(Part):
         band: int = 0,
         ignore: int | None = None,
         size: tuple[int, int] = (32, 32),
-        crs: str | None = None,
+        crs: str | Sequence[str] | None = None,
         written: Sequence[int] | None = None,
         dtype: str = "uint8",
         when: When | None = None,
@@ -212,10 +218,10 @@ class Mask(Part):
         """The mask."""
         path = self.files(site, row)[0]
         if self.colours is not None:
-            codes = _packed(read_pixels(path, (0, 1, 2)))
+            codes = _packed(pixels_of(site, path, (0, 1, 2)))
             table = {r << 16 | g << 8 | b: n for (r, g, b), n in self.colours.items()}
             return {self.key: self._translated(codes, table, path)}
-        pixels = read_pixels(path, (self.band,))[0]
+        pixels = pixels_of(site, path, (self.band,))[0]
         if self.threshold is not None:
             return {self.key: torch.from_numpy(pixels > self.threshold).long()}
         if self.values is not None:
@@ -242,7 +248,7 @@ class Mask(Part):
         if self.colours is not None:
             palette = np.array(list(self.colours), dtype=np.uint8)
             write_picture(path, palette[self._spread(rng, len(palette))].transpose(2, 0, 1),
-                          self.crs)  # fmt: skip
+                          one_crs(self.crs, row), place=row)  # fmt: skip
             return
         if self.written is not None:
             values = list(self.written)
@@ -251,7 +257,8 @@ class Mask(Part):
         else:
             values = [0, 255] if self.threshold is not None else list(range(len(site.classes) or 2))
         pixels = np.array(values, dtype=self.dtype)[self._spread(rng, len(values))]
-        write_picture(path, np.repeat(pixels[None], self.band + 1, 0), self.crs)
+        pixels = np.repeat(pixels[None], self.band + 1, 0)
+        write_picture(path, pixels, one_crs(self.crs, row), place=row)
 
     def _spread(self, rng: np.random.Generator, count: int) -> NDArray[Any]:
         """(H, W) of 0 to `count` - 1, each there at least once if there is room."""
@@ -312,7 +319,7 @@ class Labels(Part):
     """Which of the classes an image shows: int64 (classes,) of 0 and 1.
 
     Args:
-        field: Of the row: the classes' names with `separator` between them.
+        field: Of the row: the classes' names, or numbers, with `separator` between them.
         key: Its name in the sample.
         separator: Between names.
         when: As in `Part`.
@@ -329,13 +336,16 @@ class Labels(Part):
         """The labels."""
         found = torch.zeros(len(site.classes), dtype=torch.int64)
         table = _numbers(site)
-        for name in row[self.field].split(self.separator):
-            if name.strip() not in table:
+        for name in map(str.strip, row[self.field].split(self.separator)):
+            if name.isdigit() and int(name) < len(found):
+                found[int(name)] = 1
+            elif name in table:
+                found[table[name]] = 1
+            else:
                 raise UnreadableFileError(
-                    f"{site.root} has a sample of the class {name.strip()!r}: expected one of "
+                    f"{site.root} has a sample of the class {name!r}: expected one of "
                     f"{', '.join(list(table)[:30])}"
                 )
-            found[table[name.strip()]] = 1
         return {self.key: found}
 
     def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
@@ -377,12 +387,14 @@ def float_tensor(pixels: NDArray[Any]) -> Tensor:
     return torch.from_numpy(pixels.astype(np.float32, order="C"))
 
 
-def place_of(path: str) -> dict[str, Tensor]:
-    """``bounds`` and ``transform`` of an image, as samples of layers have them."""
+def place_of(path: str, window: Window | None = None) -> dict[str, Tensor]:
+    """``bounds`` and ``transform`` of an image or a window of it, as in samples of layers."""
     grid = grid_of(path)
     if grid is None:
         nowhere = torch.full((9,), torch.nan, dtype=torch.float64)
         return {"bounds": nowhere, "transform": nowhere.clone()}
+    if window is not None:
+        grid = window_grid(grid, window)
     xmin, ymin, xmax, ymax = grid.bounds
     xres, yres = grid.res
     # x, y and time as start, stop, step; an image of a benchmark has no time

@@ -19,7 +19,7 @@ from swath.datasets.catalogue.site import Site, pattern
 from swath.datasets.catalogue.table import Rows
 from swath.errors import ConfigError, FileMissingError, UnreadableFileError
 
-__all__ = ["Glob", "Listed", "PerSplit", "RowSource", "Seeded", "Table", "Together"]
+__all__ = ["Glob", "Listed", "PerChoice", "PerSplit", "RowSource", "Seeded", "Table", "Together"]
 
 Examples = Mapping[str, Sequence[str]]
 
@@ -154,6 +154,8 @@ class Table(RowSource):
             table has no head.
         where: Column -> pattern of the values that are wanted (``{"split": "{split}"}``).
         examples: Of fields, for miniatures; others get their name and a number.
+        lists: Columns of a Parquet table that hold several texts; in a sample they are one, with
+            ``;`` between them.
     """
 
     def __init__(
@@ -162,8 +164,9 @@ class Table(RowSource):
         columns: Mapping[str, str] | Sequence[str],
         where: Mapping[str, str] | None = None,
         examples: Examples | None = None,
+        lists: Sequence[str] = (),
     ) -> None:
-        self.file, self.where = file, dict(where or {})
+        self.file, self.where, self.lists = file, dict(where or {}), tuple(lists)
         self.head = isinstance(columns, Mapping)
         self.columns = dict(columns) if isinstance(columns, Mapping) else {n: n for n in columns}
         self.examples = dict(examples or {})
@@ -190,7 +193,11 @@ class Table(RowSource):
             import pandas as pd
 
             need(path)
-            frame = pd.read_parquet(path).astype(str)
+            frame = pd.read_parquet(path)
+            for column in self.lists:
+                if column in frame:
+                    frame[column] = [";".join(values) for values in frame[column]]
+            frame = frame.astype(str)
             return list(frame.columns), frame.to_numpy().tolist()
         comma = "\t" if path.endswith(".tsv") else ","
         lines = [line for line in csv.reader(read_text(path).splitlines(), delimiter=comma) if line]
@@ -224,43 +231,51 @@ class Table(RowSource):
                 for row in rows
             ]
         )
-        packed = path.endswith(".parquet")
         if os.path.exists(path):
-            header = 0 if self.head else None
-            names = None if self.head else list(frame.columns)
-            old = pd.read_parquet(path) if packed else pd.read_csv(
-                path, dtype=str, header=header, names=names, keep_default_na=False,
-                sep="\t" if path.endswith(".tsv") else ",",
-            )  # fmt: skip
-            frame = pd.concat([old, frame]).drop_duplicates()
+            names, lines = self._read(path)
+            frame = pd.concat([pd.DataFrame(lines, columns=names), frame]).drop_duplicates()
         pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-        if packed:
+        if path.endswith(".parquet"):
+            for column in self.lists:
+                frame[column] = frame[column].str.split(";")
             frame.to_parquet(path, index=False)
         else:
             sep = "\t" if path.endswith(".tsv") else ","
             frame.to_csv(path, index=False, header=self.head, sep=sep)
 
 
-class PerSplit(RowSource):
+class PerChoice(RowSource):
+    """Another source for each value of a choice: ``PerChoice("version", {"1": …, "2": …})``.
+
+    Args:
+        field: The choice's name, or ``"split"``.
+        sources: Value -> source. In miniatures a value without one has no samples.
+    """
+
+    def __init__(self, field: str, sources: Mapping[str, RowSource]) -> None:
+        self.field, self.sources = field, dict(sources)
+
+    def find(self, site: Site) -> Rows:
+        """The samples of the value that was chosen."""
+        return self.sources[site.fields[self.field]].find(site)
+
+    def invent(self, site: Site, count: int, start: int) -> list[dict[str, str]]:
+        """Samples as that source would have."""
+        source = self.sources.get(site.fields[self.field])
+        return source.invent(site, count, start) if source is not None else []
+
+    def write(self, site: Site, rows: Sequence[Mapping[str, str]]) -> None:
+        """What that source is read from."""
+        source = self.sources.get(site.fields[self.field])
+        if source is not None:
+            source.write(site, rows)
+
+
+class PerSplit(PerChoice):
     """Another source for each split: ``PerSplit(train=Listed(...), test=Glob(...))``."""
 
     def __init__(self, **sources: RowSource) -> None:
-        self.sources = sources
-
-    def _of(self, site: Site) -> RowSource:
-        return self.sources[site.fields["split"]]
-
-    def find(self, site: Site) -> Rows:
-        """The split's samples."""
-        return self._of(site).find(site)
-
-    def invent(self, site: Site, count: int, start: int) -> list[dict[str, str]]:
-        """Samples as the split would have."""
-        return self._of(site).invent(site, count, start)
-
-    def write(self, site: Site, rows: Sequence[Mapping[str, str]]) -> None:
-        """What the split is read from."""
-        self._of(site).write(site, rows)
+        super().__init__("split", sources)
 
 
 class Together(RowSource):
