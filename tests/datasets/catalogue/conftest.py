@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from swath.datasets import Benchmark
-from swath.datasets.catalogue import Archive, File, files_of, make_miniature, pack_miniature
+from swath.datasets.catalogue import Archive, File, Folder, files_of, make_miniature, pack_miniature
 
 
 @dataclasses.dataclass
@@ -30,6 +30,8 @@ class Miniature:
         return tuple(self._here(file, url) for file in files_of(self.kind))
 
     def _here(self, file: File, url: str) -> File:
+        if isinstance(file, Folder):
+            return file
         data = (self.packed / file.name).read_bytes()
         known: dict[str, Any] = {
             "url": None if file.url is None else url + quote(file.name),
@@ -48,6 +50,7 @@ class Miniature:
         return [
             f.name
             for file in files_of(self.kind)
+            if not isinstance(file, Folder)
             for f in (file, *(file.volumes if isinstance(file, Archive) else ()))
         ]
 

@@ -8,12 +8,12 @@ import os
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
-from swath.datasets.catalogue.description import Archive, File, Info, size_text
+from swath.datasets.catalogue.description import Archive, File, Folder, Info, size_text
 from swath.datasets.catalogue.patterns import Pattern
 from swath.errors import DatasetNotFoundError, SwathError, WriteError
-from swath.fetch import download, extract_archive, is_extracted, verify_file
+from swath.fetch import check_integrity, download, extract_archive, is_extracted, verify_file
 
-__all__ = ["is_ready", "missing_files", "obtain_files", "verify_files"]
+__all__ = ["is_ready", "missing_files", "not_found", "obtain_files", "verify_files"]
 
 logger = logging.getLogger(__name__)
 _seen: set[tuple[str, int]] = set()
@@ -58,11 +58,12 @@ def obtain_files(
     lost = missing_files(root, wanted, checksum=checksum, ready=done)
     by_hand = [f for f in lost if any(u is None for u in _addresses(f))]
     if (lost and not fetch) or by_hand:
-        raise DatasetNotFoundError(_not_found(name, info, root, by_hand if fetch else lost))
+        raise DatasetNotFoundError(not_found(name, info, root, by_hand if fetch else lost))
     try:
         for file in wanted:
             if not done(file):
-                _obtain(root, file, fetch=file in lost, checksum=checksum, progress=progress)
+                # What is there and wrong is replaced, if downloading was asked for.
+                _obtain(root, file, fetch=fetch, checksum=checksum, progress=progress)
     except SwathError:
         raise
     except OSError as error:
@@ -84,8 +85,7 @@ def missing_files(
     return [
         f
         for f in files
-        if not done(f)
-        and not all((root / p).is_file() for p in [f.name, *_others(f)])
+        if not done(f) and not all((root / p).is_file() for p in [f.name, *_others(f)])
     ]
 
 
@@ -126,10 +126,11 @@ def _folder(root: pathlib.Path, archive: Archive) -> pathlib.Path:
 def is_ready(root: pathlib.Path, file: File, *, checksum: bool) -> bool:
     """Whether a file is there, or an archive extracted, so that nothing has to be done.
 
-    Raises:
-        ChecksumError: A file that is used as it is is not the published one.
+    A file that is used as it is must be the published one, if `checksum` says so.
     """
     path = root / file.name
+    if isinstance(file, Folder):
+        return _any_below(root, file.name + "/")
     if not isinstance(file, Archive):
         return path.is_file() and (not checksum or _verified(path, file))
     folder = _folder(root, file)
@@ -139,8 +140,6 @@ def is_ready(root: pathlib.Path, file: File, *, checksum: bool) -> bool:
         key = (str(mark), mark.stat().st_mtime_ns)
         if key not in _seen and is_extracted(path, folder):
             _seen.add(key)
-        elif not path.exists() and key not in _seen:
-            return _brought(root, file)
         return key in _seen
     if path.is_file():
         # Extracted by hand, perhaps in part: extracting again is safe where it can be done.
@@ -197,8 +196,8 @@ def _verified(path: pathlib.Path, file: File) -> bool:
             return True
     except (OSError, ValueError):
         pass
-    verify_file(path, md5=file.md5, sha256=file.sha256, size=file.size,
-                source=file.url or "its provider")  # fmt: skip
+    if not check_integrity(path, file.md5, sha256=file.sha256, size=file.size):
+        return False
     try:
         part = mark.with_name(mark.name + ".tmp")
         part.write_text(json.dumps(note))
@@ -217,6 +216,7 @@ def _obtain(root: pathlib.Path, file: File, *, fetch: bool, checksum: bool, prog
             download(volume.url, path, md5=md5, sha256=sha256, size=volume.size if checksum
                      else None, mirrors=volume.mirrors, progress=progress)  # fmt: skip
         elif checksum:
+            # Raises what is wrong with it.
             verify_file(path, md5=md5, sha256=sha256, size=volume.size, progress=progress,
                         source=volume.url or "its provider")  # fmt: skip
     if isinstance(file, Archive):
@@ -226,7 +226,8 @@ def _obtain(root: pathlib.Path, file: File, *, fetch: bool, checksum: bool, prog
         )  # fmt: skip
 
 
-def _not_found(name: str, info: Info, root: pathlib.Path, lost: Sequence[File]) -> str:
+def not_found(name: str, info: Info, root: pathlib.Path | str, lost: Sequence[File]) -> str:
+    """What to tell somebody whose files are not there, and how to get them."""
     names = [f.name + (f" ({size_text(f.size)})" if f.size else "") for f in lost]
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     text = f"{name} is not complete in {root}: {shown} is neither extracted nor there as published"
