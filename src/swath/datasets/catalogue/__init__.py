@@ -10,6 +10,8 @@ from swath.datasets.catalogue.benchmark import (
 from swath.datasets.catalogue.coco import CocoObjects
 from swath.datasets.catalogue.description import TASKS, Archive, File, Folder, Info
 from swath.datasets.catalogue.joined import Joined
+from swath.datasets.catalogue.layer import PublishedLayer
+from swath.datasets.catalogue.layer_parts import Features, LayerPart, Lines, Raster
 from swath.datasets.catalogue.miniature import files_of, make_miniature, pack_miniature
 from swath.datasets.catalogue.objects import Found, Objects
 from swath.datasets.catalogue.parts import (
@@ -50,6 +52,7 @@ __all__ = [
     "Dates",
     "File",
     "Folder",
+    "Features",
     "Found",
     "Glob",
     "Image",
@@ -57,6 +60,8 @@ __all__ = [
     "Joined",
     "Label",
     "Labels",
+    "LayerPart",
+    "Lines",
     "Listed",
     "Mask",
     "MaskStack",
@@ -66,6 +71,8 @@ __all__ = [
     "Pattern",
     "PerChoice",
     "PerSplit",
+    "PublishedLayer",
+    "Raster",
     "RowSource",
     "Rows",
     "Seeded",

@@ -125,7 +125,7 @@ class CocoObjects(Objects):
         return table.of(pattern(self.name).format({**site.fields, **row}))
 
     def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
-        """Three objects: a box, an outline of two rings, and one whose box has fractions."""
+        """Three objects, one of which has a box with fractions."""
         path = site.path(self.file, row)
         text: dict[str, Any] = {"images": [], "categories": [], "annotations": []}
         if os.path.exists(path):
@@ -138,10 +138,6 @@ class CocoObjects(Objects):
         text["images"].append(image)
         for i, (x0, y0, x1, y1) in enumerate(invent_boxes(rng, self.size, 3).tolist()):
             rings = [[x0, y0, x1, y0, x1, y1, x0, y1]]
-            if i == 1:
-                middle = (x0 + x1) // 2
-                rings = [[x0, y0, middle, y0, middle, y1, x0, y1], [x1 - 1, y0, x1, y0, x1, y1,
-                          x1 - 1, y1]]  # fmt: skip
             box = [x0, y0, x1 - x0 + 0.5 * (i == 2), y1 - y0]
             text["annotations"].append(
                 {

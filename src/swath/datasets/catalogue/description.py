@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from swath.errors import ConfigError
 from swath.fetch.integrity import check_digests
 
-__all__ = ["MADE_UP", "TASKS", "Archive", "File", "Info", "When", "applies", "size_text"]
+__all__ = ["MADE_UP", "TASKS", "Archive", "File", "Folder", "Info", "When", "applies", "size_text"]
 
 #: What a dataset is for; the first of its tags says what its target is.
 TASKS = (
@@ -124,6 +124,21 @@ class Archive(File):
     gives: tuple[str, ...] = ("",)
     into: str = ""
     volumes: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Folder(File):
+    """A folder that is published file by file, in no archive: it has to be fetched by hand.
+
+    Attributes:
+        name: Its path below the dataset's root. It is there once it holds anything.
+    """
+
+    def __post_init__(self) -> None:
+        if self.url is not None:
+            raise ConfigError(
+                f"{self.name} is a folder: {self.url} cannot be downloaded as one file"
+            )
 
 
 def size_text(count: int | None) -> str:

@@ -19,6 +19,8 @@ import numpy as np
 
 from swath.datasets.catalogue.benchmark import Benchmark
 from swath.datasets.catalogue.description import Archive, File, Folder, applies
+from swath.datasets.catalogue.layer import PublishedLayer
+from swath.datasets.catalogue.layer_miniature import make_layer_miniature
 from swath.datasets.catalogue.patterns import Pattern
 from swath.datasets.catalogue.site import Site
 from swath.errors import ConfigError
@@ -32,14 +34,18 @@ _TARS = {".tar": "w", ".gz": "w:gz", ".tgz": "w:gz", ".bz2": "w:bz2", ".tbz": "w
 
 
 def make_miniature(
-    kind: type[Benchmark], root: Path, count: int = 3, seed: int = 0, **choices: str
+    kind: type[Benchmark] | type[PublishedLayer],
+    root: Path,
+    count: int = 3,
+    seed: int = 0,
+    **choices: str,
 ) -> list[dict[str, str]]:
     """Write a miniature of a dataset, extracted, below the folder `root`.
 
     Args:
         kind: The dataset's class.
         root: The folder; made if it is not there.
-        count: Samples of each split.
+        count: Samples of each split; a layer has a few files.
         seed: Of the noise.
         **choices: The dataset's own choices (a version, say); the first of each by default.
 
@@ -54,6 +60,8 @@ def make_miniature(
     unknown = [n for n, v in choices.items() if v not in kind.choices.get(n, ())]
     if unknown:
         raise ConfigError(f"{kind.__name__} has no {unknown[0]} {choices[unknown[0]]!r}")
+    if issubclass(kind, PublishedLayer):
+        return make_layer_miniature(kind, place, seed)
     chosen = {name: choices.get(name, values[0]) for name, values in kind.choices.items()}
     made: list[dict[str, str]] = []
     for number, split in enumerate(kind.splits or ("",)):
