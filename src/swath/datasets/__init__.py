@@ -1,42 +1,12 @@
 """Layers and their algebra, samples, splits, and the catalogue of sensors and products."""
 
-from swath.datasets import benchmarks
+from swath.datasets import benchmarks, layers
 from swath.datasets.algebra import IntersectionDataset, UnionDataset
 from swath.datasets.benchmarks import *  # noqa: F403 - its __all__ is added below
 from swath.datasets.catalogue import Benchmark, dataset_class, list_datasets, make_miniature
 from swath.datasets.geo import GeoDataset
 from swath.datasets.ground import SharedGround, shares_ground
-from swath.datasets.layers import (
-    CDL,
-    NAIP,
-    NLCD,
-    AsterGDEM,
-    CanadianBuildingFootprints,
-    Chesapeake,
-    ChesapeakeDC,
-    ChesapeakeDE,
-    ChesapeakeMD,
-    ChesapeakeNY,
-    ChesapeakePA,
-    ChesapeakeVA,
-    ChesapeakeWV,
-    EnMAP,
-    ESAWorldCover,
-    Landsat,
-    Landsat1,
-    Landsat2,
-    Landsat3,
-    Landsat4MSS,
-    Landsat4TM,
-    Landsat5MSS,
-    Landsat5TM,
-    Landsat7,
-    Landsat8,
-    Landsat9,
-    OpenBuildings,
-    Sentinel1,
-    Sentinel2,
-)
+from swath.datasets.layers import *  # noqa: F403
 from swath.datasets.nongeo import (
     NonGeoClassificationDataset,
     NonGeoDataset,
@@ -66,44 +36,15 @@ from swath.errors import (
 )
 
 __all__ = [
-    "CDL",
-    "NAIP",
-    "NLCD",
-    "AsterGDEM",
     "Benchmark",
-    "CanadianBuildingFootprints",
-    "Chesapeake",
-    "ChesapeakeDC",
-    "ChesapeakeDE",
-    "ChesapeakeMD",
-    "ChesapeakeNY",
-    "ChesapeakePA",
-    "ChesapeakeVA",
-    "ChesapeakeWV",
     "DatasetNotFoundError",
     "DependencyNotFoundError",
-    "ESAWorldCover",
-    "EnMAP",
     "GeoDataset",
     "IntersectionDataset",
-    "Landsat",
-    "Landsat1",
-    "Landsat2",
-    "Landsat3",
-    "Landsat4MSS",
-    "Landsat4TM",
-    "Landsat5MSS",
-    "Landsat5TM",
-    "Landsat7",
-    "Landsat8",
-    "Landsat9",
     "NonGeoClassificationDataset",
     "NonGeoDataset",
-    "OpenBuildings",
     "RGBBandsMissingError",
     "RasterDataset",
-    "Sentinel1",
-    "Sentinel2",
     "SharedGround",
     "UnionDataset",
     "VectorDataset",
@@ -125,3 +66,4 @@ __all__ = [
     "unbind_samples",
 ]
 __all__ += benchmarks.__all__
+__all__ += layers.__all__

@@ -38,7 +38,7 @@ from swath.errors import (
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),
-    pytest.mark.parametrize("name", list_datasets()),
+    pytest.mark.parametrize("name", list_datasets(kind="samples")),
 ]
 Make = Callable[[type[Benchmark]], Miniature]
 

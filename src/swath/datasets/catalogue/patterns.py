@@ -48,6 +48,11 @@ class Pattern:
             )
         return _FIELD.sub(lambda m: str(fields[m[1]]), self.text)
 
+    @property
+    def regex(self) -> str:
+        """What it is as a regular expression, without groups for the ends."""
+        return _regex(self.text, {})
+
     def match(self, text: str, known: Mapping[str, str] | None = None) -> dict[str, str] | None:
         """The fields of a whole text that fits, or None."""
         found = self._compiled(self.text, known or {}).fullmatch(text)

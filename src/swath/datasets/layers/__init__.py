@@ -13,7 +13,10 @@ from swath.datasets.layers.chesapeake import (
     ChesapeakeVA,
     ChesapeakeWV,
 )
+from swath.datasets.layers.chesapeake_cvpr import ChesapeakeCVPR
+from swath.datasets.layers.cloudmasks import L7Irish, L8Biome
 from swath.datasets.layers.enmap import EnMAP
+from swath.datasets.layers.landcoverai import LandCoverAIGeo
 from swath.datasets.layers.landsat import (
     Landsat,
     Landsat1,
@@ -30,6 +33,7 @@ from swath.datasets.layers.landsat import (
 from swath.datasets.layers.naip import NAIP
 from swath.datasets.layers.nlcd import NLCD
 from swath.datasets.layers.openbuildings import OpenBuildings
+from swath.datasets.layers.paleochannels import Paleochannels
 from swath.datasets.layers.product import Product
 from swath.datasets.layers.sentinel1 import Sentinel1
 from swath.datasets.layers.sentinel2 import Sentinel2
@@ -42,6 +46,7 @@ __all__ = [
     "AsterGDEM",
     "CanadianBuildingFootprints",
     "Chesapeake",
+    "ChesapeakeCVPR",
     "ChesapeakeDC",
     "ChesapeakeDE",
     "ChesapeakeMD",
@@ -51,6 +56,9 @@ __all__ = [
     "ChesapeakeWV",
     "ESAWorldCover",
     "EnMAP",
+    "L7Irish",
+    "L8Biome",
+    "LandCoverAIGeo",
     "Landsat",
     "Landsat1",
     "Landsat2",
@@ -63,6 +71,7 @@ __all__ = [
     "Landsat8",
     "Landsat9",
     "OpenBuildings",
+    "Paleochannels",
     "Product",
     "Sentinel1",
     "Sentinel2",
