@@ -10,7 +10,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from swath.errors import BandError, ConfigError
-from swath.trainers import BaseTask, ClassificationTask, SemanticSegmentationTask, load_task
+from swath.trainers import (
+    BaseTask,
+    ChangeDetectionTask,
+    ClassificationTask,
+    SemanticSegmentationTask,
+    load_task,
+)
 from swath.trainers.settings import plain
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -181,3 +187,115 @@ def test_layer_decay_leaves_weight_decay_alone() -> None:
 def test_a_mean_of_other_bands_is_told_at_once() -> None:
     with pytest.raises(BandError, match="mean has 2 entries and the image 3 bands"):
         ClassificationTask(net(), num_classes=2, bands=["a", "b", "c"], mean=[1.0, 2.0])
+
+
+class Counting(ClassificationTask):
+    """Watched for more, not for less."""
+
+    monitor, mode = "val_accuracy", "max"
+
+
+def test_a_plateau_is_looked_for_in_the_task_s_own_direction() -> None:
+    found = Counting(net(), num_classes=2).configure_optimizers()["lr_scheduler"]
+    assert (found["monitor"], found["scheduler"].mode) == ("val_accuracy", "max")
+    assert ClassificationTask(net(), num_classes=2).configure_optimizers()["lr_scheduler"][
+        "scheduler"
+    ].mode == "min"  # fmt: skip
+
+
+class Bare(BaseTask):
+    """A task of a user's that says nothing of optimisers."""
+
+    def configure_models(self) -> None:
+        self.model = nn.Linear(2, 1)
+
+
+def test_a_task_without_lr_has_the_house_s() -> None:
+    group = Bare().configure_optimizers()["optimizer"].param_groups[0]
+    assert group["lr"] == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        (
+            ClassificationTask,
+            {"class_weights": [1.0, 2]},
+            "class_weights has 2 entries: expected 3",
+        ),
+        (SemanticSegmentationTask, {"class_weights": [1.0] * 4}, "4 entries: expected 3"),
+        (
+            ClassificationTask,
+            {"task": "multilabel", "loss": "bce", "num_labels": 3, "pos_weight": [1.0, 2]},
+            "pos_weight has 2 entries: expected 1 or 3",
+        ),
+        (
+            SemanticSegmentationTask,
+            {"task": "binary", "num_classes": 2, "loss": "focal", "class_weights": [1.0, 2, 3]},
+            "3 entries: expected 2",
+        ),
+        (
+            ClassificationTask,
+            {"loss": {"ce": 1.0, "dice": 1.0}, "class_weights": [1.0, 2]},
+            "2 entries: expected 3",
+        ),
+    ],
+)
+def test_weights_of_other_classes(task: type[BaseTask], options: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        task(**{"model": nn.Conv2d(3, 3, 1), "num_classes": 3, **options})  # type: ignore[call-arg]
+
+
+FROZEN: dict[str, tuple[type[BaseTask], dict]] = {
+    "resnet": (ClassificationTask, {"model": "test_resnet"}),
+    "efficientnet": (ClassificationTask, {"model": "test_efficientnet"}),
+    "unet": (SemanticSegmentationTask, {"model": "unet", "backbone": "resnet18"}),
+    "fpn": (SemanticSegmentationTask, {"model": "fpn", "backbone": "test_efficientnet"}),
+    "change": (ChangeDetectionTask, {"model": "fcsiamdiff", "backbone": "resnet18"}),
+}
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_what_is_frozen_does_not_change_in_training(name: str) -> None:
+    """Nor do the statistics of its batch norms, whatever mode the task was in before."""
+    kind, options = FROZEN[name]
+    shape = (2, 3, 32, 32) if name == "change" else (3, 32, 32)
+    count = {} if name == "change" else {"num_classes": 2}
+    torch.manual_seed(0)
+    task = kind(**options, **count, in_channels=3, freeze_backbone=True).eval()  # type: ignore[call-arg]
+    data = [
+        {"image": torch.rand(shape) + 3, "mask": torch.ones(32, 32, dtype=torch.long),
+         "label": torch.tensor(i % 2)} for i in range(4)
+    ]  # fmt: skip
+    frozen = {n for n, p in task.named_parameters() if not p.requires_grad}
+    frozen |= {
+        n for n, _ in task.named_buffers() if n.rpartition(".")[0] + ".weight" in frozen
+    }  # statistics of frozen batch norms
+    before = {n: v.clone() for n, v in task.state_dict().items()}
+    trainer = Trainer(
+        max_steps=2, accelerator="cpu", logger=False, enable_progress_bar=False,
+        enable_model_summary=False, enable_checkpointing=False, num_sanity_val_steps=0,
+    )  # fmt: skip
+    trainer.fit(task, DataLoader(data, 2), DataLoader(data, 2))
+    after = task.state_dict()
+    changed = {n for n, v in after.items() if not torch.equal(v, before[n])}
+    assert any("running_mean" in n for n in frozen)
+    assert changed & frozen == set()
+    assert changed
+
+
+def test_a_pyramid_on_a_frozen_backbone_is_trained() -> None:
+    task = SemanticSegmentationTask("fpn", "test_vit", num_classes=2, freeze_backbone=True)
+    parts: dict = {n: p.requires_grad for n, p in task.model.encoder.named_parameters()}  # type: ignore[union-attr,operator]
+    assert not any(v for n, v in parts.items() if n.startswith("backbone."))
+    assert all(v for n, v in parts.items() if not n.startswith("backbone."))
+
+
+def test_a_loaded_task_trains_on_in_training_mode(tmp_path) -> None:
+    task = ClassificationTask("test_resnet", num_classes=2)
+    fit(task, epochs=1).save_checkpoint(tmp_path / "x.ckpt")
+    again = load_task(tmp_path / "x.ckpt")
+    assert not again.training
+    before = again.model.bn1.running_mean.clone()  # type: ignore[union-attr,operator]
+    fit(again, epochs=1)
+    assert not torch.equal(again.model.bn1.running_mean, before)  # type: ignore[union-attr,arg-type]

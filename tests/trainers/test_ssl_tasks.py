@@ -241,9 +241,10 @@ def test_versions_have_their_papers_numbers() -> None:
     group = found["optimizer"].param_groups[0]
     assert (group["lr"], group["momentum"], group["nesterov"]) == (0.03, 0.9, False)
     three = MoCoTask(Small(3), size=16, schedule="constant", warmup_epochs=0)
-    assert (three.hparams["hidden_dim"], three.hparams["lr"]) == (4096, 9.6)
+    assert three.hparams["hidden_dim"] == 4096
     group = three.configure_optimizers()["optimizer"].param_groups[0]
     assert (group["momentum"], group["weight_decay"]) == (0.9, 1e-6)
+    assert group["initial_lr" if "initial_lr" in group else "lr"] == 9.6
     assert type(three.configure_optimizers()["optimizer"]).__name__ == "Lars"
     assert three.model.bank is None  # type: ignore[operator]
     assert SimCLRTask(Small(3), version=1, size=16).model.momentum_encoder is None  # type: ignore[union-attr]
@@ -303,3 +304,25 @@ def test_bad_arguments(kind: Any, arguments: dict, error: type, message: str) ->
 def test_one_image_has_nothing_to_differ_from() -> None:
     with pytest.raises(ConfigError, match="drop_last=True"):
         make("simclr1").training_step({"image": torch.rand(1, BANDS, 16, 16)}, 0)
+
+
+@pytest.mark.parametrize("name", ["simclr2", "moco3"])
+def test_a_rate_that_is_left_out_is_in_proportion_to_the_batch(name: str, tmp_path) -> None:
+    """That of 4096 images would let the weights of this network grow a hundredfold and more."""
+    kind: Any = {"simclr2": SimCLRTask, "moco3": MoCoTask}[name]
+    torch.manual_seed(0)
+    task = kind(
+        Small(), in_channels=BANDS, size=16, memory_bank_size=0, hidden_dim=32, output_dim=16,
+        mean=[1000.0] * BANDS, std=[300.0] * BANDS, warmup_epochs=0, schedule="constant",
+    )  # fmt: skip
+    before = max(float(p.abs().max()) for p in task.parameters())
+    run = trainer(60, tmp_path, accumulate_grad_batches=2)
+    run.fit(task, DataLoader(images(), 4))
+    wanted = {"simclr2": 0.3 * 8 / 256, "moco3": 9.6 * 8 / 4096}[name]
+    assert run.optimizers[0].param_groups[0]["lr"] == pytest.approx(wanted)
+    assert max(float(p.abs().max()) for p in task.parameters()) < 3 * before
+    assert torch.isfinite(run.callback_metrics["train_loss"])
+    adaptive = kind(Small(3), size=16, optimizer="adamw", schedule="constant", warmup_epochs=0)
+    assert adaptive.configure_optimizers()["optimizer"].param_groups[0]["lr"] == 1.5e-4
+    given = kind(Small(3), size=16, lr=0.5, schedule="constant", warmup_epochs=0)
+    assert given.configure_optimizers()["optimizer"].param_groups[0]["lr"] == 0.5

@@ -307,3 +307,32 @@ def test_valid_of_as_many_rows_as_dates_is_no_series() -> None:
     out = T.RandomTemporalShuffle(1.0)({"image": torch.rand(2, 4, 3, 4, 5), "valid": valid})
     assert torch.equal(out["valid"], valid)
     assert T.RandomTemporalDropout(p=1.0)(torch.zeros(0, 4, 3, 4, 5)).shape[0] == 0
+
+
+def test_a_single_series_is_one_sample() -> None:
+    """Its dates move alike, and so does what belongs to it."""
+    sample = {k: v[0] for k, v in batch(count=1).items()}
+    sample["image"] = sample["image"].expand(4, -1, -1, -1).clone()
+    torch.manual_seed(0)
+    out = T.Augmentation(K.RandomHorizontalFlip(p=0.5), K.RandomAffine(30), fill_mask=255)(sample)
+    assert out["image"].shape == (4, 3, H, W)
+    assert out["mask"].shape == (H, W)
+    assert all(torch.equal(date, out["image"][0]) for date in out["image"])
+    check_story({k: v[None] for k, v in {**out, "image": out["image"][0]}.items()})
+
+
+def test_truth_of_any_name_moves_with_the_image() -> None:
+    """Heights beside the mask: left where they were they would be another place's."""
+    sample = batch()
+    sample["height"] = sample["mask"].float() * 2
+    sample["speed"] = torch.rand(3, 5)
+    torch.manual_seed(1)
+    out = T.Augmentation(K.RandomHorizontalFlip(p=0.5), K.RandomVerticalFlip(p=0.5))(sample)
+    torch.testing.assert_close(out["height"], out["mask"].float() * 2)
+    assert not torch.equal(out["height"], sample["height"])
+    assert out["speed"] is sample["speed"]
+    turned = T.Augmentation(K.RandomRotation(30.0, p=1.0), fill_mask=255)(sample)
+    torch.testing.assert_close(turned["height"] == 255, turned["mask"] == 255)
+    del sample["mask"]
+    turned = T.Augmentation(K.RandomRotation(30.0, p=1.0))(sample)
+    assert bool(turned["height"].isnan().any())  # not known, which is what NaN says

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from swath.errors import ConfigError
@@ -62,6 +63,7 @@ def classification_loss(
     class_weights: Sequence[float] | Tensor | None = None,
     ignore_index: int | None = None,
     pos_weight: Sequence[float] | Tensor | float | None = None,
+    num_classes: int | None = None,
 ) -> nn.Module:
     """A criterion of (logits, truth) for classes, of images or of pixels.
 
@@ -72,15 +74,23 @@ def classification_loss(
         class_weights: One a class.
         ignore_index: Truth that gives no loss.
         pos_weight: Weight of the positives, for ``"bce"``.
+        num_classes: Classes or labels that weights are counted against, if it is known.
 
     Raises:
-        ConfigError: An unknown loss, or one that does not go with the task.
+        ConfigError: An unknown loss, or one that does not go with the task; weights of another
+            number of classes.
     """
     if isinstance(loss, nn.Module):
         return loss
+    if num_classes is not None:
+        count = 2 if task == "binary" else num_classes
+        _check_count("class_weights", class_weights, (count,))
+        _check_count("pos_weight", pos_weight, (1,) if task == "binary" else (1, num_classes))
     if isinstance(loss, Mapping):
         parts = {
-            name: classification_loss(name, task, class_weights, ignore_index, pos_weight)
+            name: classification_loss(
+                name, task, class_weights, ignore_index, pos_weight, num_classes
+            )
             for name in loss
         }
         return CombinedLoss(parts, loss)
@@ -114,3 +124,14 @@ def classification_loss(
         mode=task, class_weights=class_weights, ignore_index=ignore_index
     )
     return criterion
+
+
+def _check_count(
+    name: str, weights: Sequence[float] | Tensor | float | None, counts: tuple[int, ...]
+) -> None:
+    if weights is None:
+        return
+    found = torch.as_tensor(weights).numel()
+    if found not in counts:
+        wanted = " or ".join(str(count) for count in dict.fromkeys(counts))
+        raise ConfigError(f"{name} has {found} entries: expected {wanted}, one a class")

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from swath.errors import ConfigError
-from swath.models import FCN
+from swath.models import FCN, Features
 from swath.models import segmentation_model as decoder_on_backbone
 from swath.models.encoders import check_encoder, is_encoder
 from swath.models.segmentation import DECODERS
@@ -94,6 +94,8 @@ def freeze_parts(model: nn.Module, backbone: bool, decoder: bool) -> None:
                 f"{option}: {type(model).__name__} has no {part} that is known: freeze its "
                 "parameters yourself before you pass it"
             )
+        # what makes further scales of a plain backbone's map is new, and is trained
+        found = found.backbone if isinstance(found, Features) else found
         found.requires_grad_(False)
 
 

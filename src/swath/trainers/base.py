@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torchmetrics import Metric
 
 from swath.errors import BandError, ConfigError
@@ -156,6 +157,7 @@ class BaseTask(_Noted, LightningModule):
             _checkpoint_gradients(self.model)
         if compile:
             self.model.compile()
+        self._hold()
 
     def _note_options(
         self, model_options: Mapping[str, Any] | None, extra: Mapping[str, Any]
@@ -164,6 +166,28 @@ class BaseTask(_Noted, LightningModule):
         for name in extra:
             self.given.pop(name, None)
         self.given["model_options"] = {**(model_options or {}), **extra}
+
+    #: Whether layers that want no gradient also keep statistics and drop nothing in training.
+    holds_frozen = True
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode; layers that are frozen stay as they are in evaluation."""
+        super().train(mode)
+        if mode:
+            self._hold()
+        return self
+
+    def _hold(self) -> None:
+        model = getattr(self, "model", None)
+        if self.holds_frozen and isinstance(model, nn.Module):
+            hold_frozen(model)
+
+    def on_fit_start(self) -> None:
+        """Train, also a task that was loaded for evaluation; but not what is frozen."""
+        if self.training:
+            self._hold()
+        else:
+            self.train()
 
     def normalize(self, image: Tensor) -> Tensor:
         """(…, C, H, W) of raw pixels as the model's input; NaN (nodata) becomes 0, the mean."""
@@ -289,6 +313,23 @@ class BaseTask(_Noted, LightningModule):
         """Names of the classes or values that the task speaks of."""
         names: list[str] = list(self.hparams.get("classes") or self.hparams.get("labels") or [])
         return names
+
+
+def hold_frozen(module: nn.Module) -> None:
+    """Put the innermost layers of what is frozen in evaluation mode.
+
+    Batch norms then keep their mean and variance, and nothing is dropped. Modules around them are
+    left alone: detectors look at their own mode.
+    """
+    wanted = [p.requires_grad for p in module.parameters()]
+    if wanted and not any(wanted):
+        for part in module.modules():
+            # timm's batch norms hold their activation
+            if isinstance(part, _BatchNorm) or not any(True for _ in part.children()):
+                part.training = False
+        return
+    for child in module.children():
+        hold_frozen(child)
 
 
 def _checkpoint_gradients(model: nn.Module) -> None:

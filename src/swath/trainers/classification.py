@@ -92,8 +92,9 @@ class ClassificationTask(BaseTask):
         """Set the criterion."""
         h = self.hparams
         self.criterion = classification_loss(
-            self.given["loss"], h["task"], h["class_weights"], h["ignore_index"], h["pos_weight"]
-        )
+            self.given["loss"], h["task"], h["class_weights"], h["ignore_index"], h["pos_weight"],
+            self.outputs,
+        )  # fmt: skip
 
     def configure_metrics(self) -> None:
         """One confusion matrix a stage."""

@@ -17,7 +17,6 @@ from swath.trainers.detectors import (
     build_detector,
     computing_losses,
     freeze_layers,
-    hold_statistics,
     same_maps,
 )
 from swath.trainers.located import ground_corners
@@ -161,15 +160,6 @@ class ObjectDetectionTask(BaseTask):
         for stage in ("val", "test"):
             metrics = DetectionMetrics(self.hparams["classes"], self.masks, max([100, *most]))
             setattr(self, f"{stage}_metrics", metrics)
-
-    def train(self, mode: bool = True) -> ObjectDetectionTask:
-        """Training mode; batch norms of frozen layers stay as they are."""
-        super().train(mode)
-        if mode and (
-            self.hparams["freeze_backbone"] or self.hparams["trainable_layers"] is not None
-        ):
-            hold_statistics(self.trunk)
-        return self
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Doubt the first batch, if its values can hardly be what the weights expect."""

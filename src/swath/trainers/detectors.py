@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from swath.errors import ConfigError
 from swath.models import detection_model
@@ -18,7 +17,7 @@ from swath.models.weights import nearest
 from swath.trainers.backbones import backbone_model
 from swath.trainers.pretrained import Pretrained
 
-__all__ = ["build_detector", "computing_losses", "freeze_layers", "hold_statistics", "same_maps"]
+__all__ = ["build_detector", "computing_losses", "freeze_layers", "same_maps"]
 
 #: What a task or `detection_model` says itself.
 _TAKEN = ("self", "backbone", "num_classes", "image_mean", "image_std", "kwargs")
@@ -101,13 +100,6 @@ def freeze_layers(trunk: nn.Module, trained: int) -> None:
     kept = set(depths[len(depths) - trained :] if trained < len(depths) else depths)
     for name, parameter in trunk.named_parameters():
         parameter.requires_grad_(layers[name] in kept)
-
-
-def hold_statistics(trunk: nn.Module) -> None:
-    """Frozen batch norms go on with the mean and variance that they have."""
-    for module in trunk.modules():
-        if isinstance(module, _BatchNorm) and not any(p.requires_grad for p in module.parameters()):
-            module.eval()
 
 
 @contextmanager

@@ -22,17 +22,17 @@ logger = logging.getLogger("swath.trainers")
 #: What each version's paper says.
 _PAPER: dict[int, dict[str, Any]] = {
     1: {
-        "layers": 1, "hidden_dim": 2048, "output_dim": 128, "lr": 0.03, "weight_decay": 1e-4,
+        "layers": 1, "hidden_dim": 2048, "output_dim": 128, "weight_decay": 1e-4,
         "temperature": 0.07, "memory_bank_size": 65536, "moco_momentum": 0.999,
         "optimizer": "sgd", "schedule": [120, 160], "warmup_epochs": 0,
     },
     2: {
-        "layers": 2, "hidden_dim": 2048, "output_dim": 128, "lr": 0.03, "weight_decay": 1e-4,
+        "layers": 2, "hidden_dim": 2048, "output_dim": 128, "weight_decay": 1e-4,
         "temperature": 0.07, "memory_bank_size": 65536, "moco_momentum": 0.999,
         "optimizer": "sgd", "schedule": [120, 160], "warmup_epochs": 0,
     },
     3: {
-        "layers": 3, "hidden_dim": 4096, "output_dim": 256, "lr": 9.6, "weight_decay": 1e-6,
+        "layers": 3, "hidden_dim": 4096, "output_dim": 256, "weight_decay": 1e-6,
         "temperature": 1.0, "memory_bank_size": 0, "moco_momentum": 0.99,
         "optimizer": "lars", "schedule": "cosine", "warmup_epochs": 10,
     },
@@ -63,8 +63,8 @@ class MoCoTask(TwoViewTask):
         layers: Of the projector: 1, 2, 3.
         hidden_dim: Width of its hidden layers: 2048 (v2), 4096 (v3).
         output_dim: Of an embedding: 128, 128, 256.
-        lr: Learning rate: 0.03 for a batch of 256 (v1, v2), 9.6 for one of 4096 (v3); in
-            proportion for others.
+        lr: Learning rate; if left out, 0.03 for a batch of 256 (v1, v2), 9.6 for one of 4096 (v3),
+            with SGD and LARS, and 1.5e-4 for one of 256 with others; in proportion for others.
         weight_decay: 1e-4, 1e-4, 1e-6.
         momentum: Of SGD and LARS.
         schedule: Epochs at which the learning rate falls to a tenth, or a name of `BaseTask`'s:
@@ -209,9 +209,15 @@ class MoCoTask(TwoViewTask):
 
     def optimizer_options(self) -> dict[str, Any]:
         """Steps at given epochs stand for a schedule of their own."""
-        if not isinstance(self.hparams["schedule"], str):
-            return {**self.hparams, "schedule": "constant", "warmup_epochs": 0}
-        return super().optimizer_options()
+        steps = not isinstance(self.hparams["schedule"], str)
+        own = {"schedule": "constant", "warmup_epochs": 0} if steps else {}
+        return {**super().optimizer_options(), **own}
+
+    def paper_rate(self) -> tuple[float, int]:
+        """Each version's; for optimisers that adapt that of v3's ViTs."""
+        if self.hparams["optimizer"] not in ("lars", "sgd"):
+            return super().paper_rate()
+        return (9.6, 4096) if self.hparams["version"] == 3 else (0.03, 256)
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and a schedule by name or by epochs."""

@@ -126,8 +126,9 @@ class SemanticSegmentationTask(BaseTask):
         """Set the criterion."""
         h = self.hparams
         self.criterion = classification_loss(
-            self.given["loss"], h["task"], h["class_weights"], h["ignore_index"], h["pos_weight"]
-        )
+            self.given["loss"], h["task"], h["class_weights"], h["ignore_index"], h["pos_weight"],
+            self.outputs,
+        )  # fmt: skip
 
     def configure_metrics(self) -> None:
         """One confusion matrix a stage: they must not see each other's pixels."""

@@ -46,7 +46,8 @@ class SimCLRTask(TwoViewTask):
         layers: Of the projector: 2, 3.
         hidden_dim: Width of its hidden layers; as many as features, if left out.
         output_dim: Of an embedding; as many as features, if left out.
-        lr: Learning rate: 0.3 for a batch of 256, in proportion for others (4.8 for 4096).
+        lr: Learning rate; if left out, 0.3 for a batch of 256 and in proportion for others (4.8 for
+            4096), with LARS and SGD, else 1.5e-4.
         momentum: Of LARS or SGD.
         weight_decay: 1e-6, 1e-4.
         temperature: Of the loss.
@@ -75,7 +76,7 @@ class SimCLRTask(TwoViewTask):
         layers: int | None = None,
         hidden_dim: int | None = None,
         output_dim: int | None = None,
-        lr: float = 4.8,
+        lr: float | None = None,
         momentum: float = 0.9,
         weight_decay: float | None = None,
         temperature: float = 0.07,
@@ -136,6 +137,10 @@ class SimCLRTask(TwoViewTask):
         self.log_loss(stage, loss, len(one))
         self.count(batch, stage, z1, z2)
         return loss
+
+    def paper_rate(self) -> tuple[float, int]:
+        """That of LARS; the house's of optimisers that adapt."""
+        return (0.3, 256) if self.hparams["optimizer"] in ("lars", "sgd") else super().paper_rate()
 
     def group_options(self) -> Mapping[str, Any]:
         """Plain momentum, as in the papers."""

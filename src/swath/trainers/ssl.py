@@ -11,6 +11,7 @@ from pathlib import Path as LocalPath
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
 from swath.errors import ConfigError
@@ -44,6 +45,8 @@ class SelfSupervisedTask(BaseTask):
     """
 
     shown: tuple[str, ...] = ("std", "knn_accuracy")
+    #: Momentum encoders are not trained, and yet their batch norms have statistics of their own.
+    holds_frozen = False
 
     def __init__(self, **options: Any) -> None:
         if options.get("lora") is not None:
@@ -168,9 +171,22 @@ class SelfSupervisedTask(BaseTask):
         """Settings of the optimiser that are not the house's."""
         return {}
 
+    def paper_rate(self) -> tuple[float, int]:
+        """The paper's learning rate, and the batch that it is for."""
+        return 1.5e-4, 256
+
     def optimizer_options(self) -> dict[str, Any]:
-        """What the optimiser and its schedule are made of."""
+        """What the optimiser and its schedule are made of.
+
+        A learning rate that is left out is the paper's, in proportion to the batch of all
+        processes: that of 4096 images lets the weights of a network that sees 8 grow without end.
+        """
         options, trainer = {"patience": 10, **self.hparams}, self._trainer
+        if options["lr"] is None:
+            rate, wanted = self.paper_rate()
+            batch = wanted if trainer is None else _whole_batch(trainer) or wanted
+            options["lr"] = rate * batch / wanted
+            logger.info("lr is %.3g, for batches of %d", options["lr"], batch)
         epochs = None if trainer is None else trainer.max_epochs
         warmup = options.get("warmup_epochs") or 0
         if options["schedule"] != "plateau" and epochs and 0 < epochs <= warmup:
@@ -186,9 +202,8 @@ class SelfSupervisedTask(BaseTask):
         trainer = self._trainer
         epochs = None if trainer is None else trainer.max_epochs
         watched = trainer is None or trainer.enable_validation
-        found = build_optimizers(
-            self.model, self.optimizer_options(), self.monitor if watched else "train_loss", epochs
-        )
+        monitor, mode = (self.monitor, self.mode) if watched else ("train_loss", "min")
+        found = build_optimizers(self.model, self.optimizer_options(), monitor, epochs, mode)
         for group in found["optimizer"].param_groups:
             group.update({k: v for k, v in self.group_options().items() if k in group})
         return found
@@ -277,6 +292,20 @@ class TwoViewTask(SelfSupervisedTask):
                 "(batch_size, and drop_last=True if only the last one is so small)"
             )
         return self.step(batch, "train")
+
+
+def _whole_batch(trainer: Trainer) -> int | None:
+    """Images of a step of all processes; None where nobody knows them yet."""
+    if not trainer.training:
+        return None
+    _ = trainer.estimated_stepping_batches  # which makes the loaders
+    loader = trainer.train_dataloader
+    size = getattr(loader, "batch_size", None)
+    if size is None:
+        size = getattr(getattr(loader, "batch_sampler", None), "batch_size", None)
+    if not isinstance(size, int):
+        return None
+    return size * trainer.world_size * int(trainer.accumulate_grad_batches)
 
 
 def _dynamic(backbone: nn.Module) -> bool:

@@ -31,10 +31,12 @@ class Augmentation(nn.Module):
     """Transforms in a row, on a batch and where the batch is (the GPU).
 
     Takes what a loader gives: a dict with ``image`` (B, C, H, W) or (B, T, C, H, W) and whatever
-    belongs to it; a single sample works as well. Members are
+    belongs to it; a single sample works as well (a series (T, C, H, W) is told from a batch by
+    what belongs to it: a ``mask`` (H, W), ``bounds`` (9,), a single ``label``). Members are
 
     * Kornia's **geometric** augmentations (flips, rotations, crops, affine, perspective): every
-      key takes part. ``image…`` is interpolated, ``mask…`` and ``valid`` take the nearest pixel,
+      key takes part. ``image…`` is interpolated, ``mask…``, ``valid`` and whatever else is as high
+      and wide as the image take the nearest pixel,
       ``bbox_xyxy`` is moved and cut off (a box of which less than `min_box` pixels remain goes,
       with its ``label`` and instance mask), all dates of a series move alike, and ``transform``
       and ``bounds`` say where the result lies. Geometric members in a row are one resampling.
@@ -94,7 +96,7 @@ class Augmentation(nn.Module):
         images = list(_images(batch))
         if not images:
             raise ConfigError(f"the batch has no image: its keys are {', '.join(batch)}")
-        single = batch[images[0]].ndim == 3
+        single = batch[images[0]].ndim == 3 or _one_series(batch, images[0])
         out = _unsqueeze(batch) if single else dict(batch)
         warp: Warp | None = None
         for member in self.transforms:
@@ -136,7 +138,11 @@ class Augmentation(nn.Module):
                 continue  # the name of a file, a number a date
             if key == "valid" or (key == "mask" and _instances(value, batch)):
                 out[key] = _as_layers(value, lambda v: warp.nearest(v, False)[0])
-            elif key.startswith("mask"):
+            elif key.startswith("mask") or (
+                not key.startswith("image")
+                and key not in ("transform", "bounds", "bbox_xyxy")
+                and value.shape[-2:] == warp.before
+            ):
                 out[key] = _as_layers(value, lambda v, key=key: self._move_mask(v, warp, key))
         if isinstance(batch.get("transform"), Tensor):
             bounds = batch.get("bounds")
@@ -163,8 +169,10 @@ class Augmentation(nn.Module):
         return moved.view(*image.shape[:-2], *warp.after)
 
     def _move_mask(self, mask: Tensor, warp: Warp, key: str) -> Tensor:
-        moved, inside = warp.nearest(mask, 0 if self.fill_mask is None else self.fill_mask)
-        if self.fill_mask is None and not bool(inside.all()):
+        # numbers have one of their own for what is not known
+        unknown: Any = torch.nan if mask.is_floating_point() else 0
+        moved, inside = warp.nearest(mask, unknown if self.fill_mask is None else self.fill_mask)
+        if self.fill_mask is None and not mask.is_floating_point() and not bool(inside.all()):
             raise ConfigError(
                 f"a transform brings ground into {key!r} from outside the patch, where no label is "
                 "known: say which value such pixels get, Augmentation(…, fill_mask=255), and leave "
@@ -223,6 +231,17 @@ def _moves(member: nn.Module) -> bool:
     kind = type(member)
     return kind.__module__.startswith("torchvision.transforms") and any(
         word in kind.__name__ for word in _TORCHVISION_GEOMETRY
+    )
+
+
+def _one_series(batch: dict[str, Any], key: str) -> bool:
+    """Whether (N, C, H, W) are the dates of one sample: what belongs to it has no batch axis."""
+    if batch[key].ndim != 4:
+        return False
+    lone = {"mask": 2, "valid": 2, "bounds": 1, "transform": 1, "label": 0}
+    return any(
+        isinstance(value, Tensor) and value.ndim == axes
+        for value, axes in ((batch.get(name), axes) for name, axes in lone.items())
     )
 
 
