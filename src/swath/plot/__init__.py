@@ -22,6 +22,7 @@ from swath.plot.labels import labelled_images
 from swath.plot.layers import plot_layer, radar_composite
 from swath.plot.maps import map_figure
 from swath.plot.panel import sample_panel
+from swath.plot.panels import Panel, panels_figure
 from swath.plot.reconstruction import plot_reconstruction
 from swath.plot.samplers import plot_patches
 from swath.plot.sheet import contact_sheet
@@ -29,6 +30,7 @@ from swath.plot.splits import plot_split
 from swath.plot.values import scatter_figure, value_panel
 
 __all__ = [
+    "Panel",
     "as_array",
     "box_panel",
     "class_legend",
@@ -43,6 +45,7 @@ __all__ = [
     "map_figure",
     "new_figure",
     "object_figure",
+    "panels_figure",
     "plot_band_fit",
     "plot_layer",
     "plot_patches",
