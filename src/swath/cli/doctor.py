@@ -18,6 +18,7 @@ __all__ = ["EXTRAS", "Finding", "examine", "run"]
 #: What pip installs -> (the module that tells, what it is for).
 EXTRAS = {
     "swath[xarray]": ("xarray", "NetCDF, HDF5 and Zarr cubes"),
+    "swath[hdf5]": ("h5py", "benchmarks in HDF5: So2Sat, ZueriCrop"),
     "swath[lora]": ("peft", "low-rank adapters: lora=… of every task"),
     "swath[tensorboard]": ("tensorboard", "curves of a training in TensorBoard"),
     "swath[mlflow]": ("mlflow", "runs in MLflow"),
