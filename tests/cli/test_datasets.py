@@ -15,7 +15,7 @@ import pytest
 from PIL import Image as Picture
 
 from swath.datasets import UCMerced, dataset_class, list_datasets, make_miniature
-from swath.datasets.catalogue import File, pack_miniature
+from swath.datasets.catalogue import File, pack_miniature, published_files
 from swath.main import main
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -76,7 +76,6 @@ def test_list_names_every_dataset(capsys: pytest.CaptureFixture[str]) -> None:
     first = {line.split(" ")[0] for line in text.splitlines()}
     assert set(NAMES) <= first
     assert f"{len(NAMES)} datasets." in text
-    assert max(map(len, text.splitlines())) <= 120
     assert re.search(r"^EuroSAT +classification +Sentinel-2 +27,000 +64x64 +10 ", text, re.M)
 
 
@@ -105,7 +104,7 @@ def test_show_every_dataset(name: str, capsys: pytest.CaptureFixture[str]) -> No
     text = said(capsys, "show", name)
     assert text.startswith(name)
     kind = dataset_class(name)
-    for file in kind.files:
+    for file in published_files(kind):
         assert file.url is None or file.url in text
         for digest in (file.md5, file.sha256):
             assert digest is None or digest in text

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from swath.cli.text import say, table
-
-if TYPE_CHECKING:
-    from swath.datasets.catalogue import Benchmark
 
 __all__ = ["run"]
 
@@ -149,7 +146,7 @@ def _list(options: argparse.Namespace) -> Iterator[str]:
         yield from table(
             ("dataset", "tasks", "source", "samples", "size", "m/pixel", "download", "licence"),
             [_row(kind) for kind in found],
-            wrap=(1, 2, 7), most=_WIDE,
+            wrap=(1, 2, 4, 7), most=_WIDE,
         )  # fmt: skip
         yield ""
     yield f"{len(found)} datasets." if len(found) != 1 else "1 dataset."
@@ -159,19 +156,19 @@ def _list(options: argparse.Namespace) -> Iterator[str]:
         yield "Try other words: --search looks for all of them; `swath datasets list` shows all."
 
 
-def _words(kind: type[Benchmark]) -> str:
+def _words(kind: type[Any]) -> str:
     info = kind.info
-    words = (kind.__name__, info.title, info.source, *info.tasks, info.licence, *kind.classes)
-    return " ".join(words).lower()
+    words = (kind.__name__, info.title, info.source, *info.tasks, info.licence)
+    return " ".join([*words, *map(str, kind.classes)]).lower()
 
 
-def _row(kind: type[Benchmark]) -> tuple[str, ...]:
+def _row(kind: type[Any]) -> tuple[str, ...]:
+    from swath.cli.datasets_show import download_size
     from swath.datasets.catalogue.description import size_text
 
     info = kind.info
-    size = info.bytes or sum(f.size or 0 for f in kind.files)
     return (
         kind.__name__, ", ".join(info.tasks), info.source,
         f"{info.total:,}" if info.total is not None else "", info.size, info.resolution,
-        size_text(size or None), "–" if info.licence in ("", "-") else info.licence,
+        size_text(download_size(kind)), "–" if info.licence in ("", "-") else info.licence,
     )  # fmt: skip

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import inspect
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from swath.datasets.catalogue import Benchmark, File, dataset_class
+from swath.datasets.catalogue import File, dataset_class, published_files
 from swath.datasets.catalogue.description import MADE_UP
+from swath.datasets.catalogue.layer import PublishedLayer
 from swath.errors import ConfigError, SplitError, SwathError, nearest
 
 __all__ = ["Chosen", "refuse_miniature", "whole_number"]
 
-_COMMON = {"self", "root", "split", "transforms", "download", "checksum", "choices"}
+_COMMON = {
+    "self", "root", "paths", "split", "splits", "transforms", "download", "checksum", "choices",
+    "crs", "res", "cache",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Chosen:
         one_split: The split that is wanted; None for all of them.
     """
 
-    kind: type[Benchmark]
+    kind: type[Any]
     root: pathlib.Path
     arguments: Mapping[str, Any] = field(default_factory=dict)
     one_split: str | None = None
@@ -56,7 +60,7 @@ class Chosen:
         """The splits that are wanted; one without a name where the dataset has none."""
         return (self.one_split,) if self.one_split is not None else self.kind.splits or ("",)
 
-    def make(self, split: str, **more: Any) -> Benchmark:
+    def make(self, split: str, **more: Any) -> Any:
         """The dataset.
 
         Raises:
@@ -68,22 +72,34 @@ class Chosen:
         """What the provider publishes of it that the wanted splits need, each once."""
         wanted: dict[str, File] = {}
         for split in self.splits:
-            wanted |= {f.name: f for f in self._planned(split).wanted_files()}
+            wanted |= {f.name: f for f in self._planned(split)}
         return list(wanted.values())
 
-    def _planned(self, split: str) -> Benchmark:
-        """The dataset before it has looked for its files."""
+    @property
+    def unit(self) -> str:
+        """What its length counts."""
+        return "files" if issubclass(self.kind, PublishedLayer) else "samples"
 
-        def stop(dataset: Benchmark) -> None:
-            raise _PlannedError(dataset)
+    def sample(self, dataset: Any, number: int) -> Any:
+        """A sample; of a layer, from the middle of a file."""
+        layer = issubclass(self.kind, PublishedLayer)
+        return dataset.sample_at(number) if layer else dataset[number]
+
+    def _planned(self, split: str) -> Iterable[File]:
+        """Files of the dataset as it would be made, which has not looked for them yet."""
+
+        def stop(dataset: Any) -> None:
+            raise _PlannedError(list(dataset.wanted_files()))
 
         # named as the dataset, for what it may have to say about its arguments
         kind = type(self.kind.__name__, (self.kind,), {"obtain": stop, "__doc__": "Not obtained."})
         try:
             _build(kind, self.root, split, self.arguments)
         except _PlannedError as planned:
-            return planned.dataset
-        raise ConfigError(f"{self.kind.__name__} does not say which files it needs")
+            return planned.files
+        except FileNotFoundError:  # it has looked first
+            pass
+        return published_files(self.kind)
 
     def __str__(self) -> str:
         told = [f"{k}={v!r}" for k, v in self.arguments.items()]
@@ -93,9 +109,9 @@ class Chosen:
 
 
 class _PlannedError(SwathError):
-    def __init__(self, dataset: Benchmark) -> None:
+    def __init__(self, files: list[File]) -> None:
         super().__init__("planned")
-        self.dataset = dataset
+        self.files = files
 
 
 def refuse_miniature(root: pathlib.Path) -> None:
@@ -119,16 +135,19 @@ def whole_number(options: argparse.Namespace) -> int:
     return number
 
 
-def _build(
-    kind: type[Benchmark], root: pathlib.Path, split: str, arguments: Mapping[str, Any]
-) -> Benchmark:
-    given = dict(arguments)
-    if kind.splits:
+def _build(kind: type[Any], root: pathlib.Path, split: str, arguments: Mapping[str, Any]) -> Any:
+    given, known = dict(arguments), inspect.signature(kind).parameters
+    if "splits" in known and kind.splits:
+        given["splits"] = [split]  # a layer may have several
+    elif kind.splits:
         given["split"] = split
+    for name in ("download", "checksum"):  # not everything is downloaded, or has digests
+        if name not in known and not any(p.kind is p.VAR_KEYWORD for p in known.values()):
+            given.pop(name, None)
     return kind(root, **given)
 
 
-def _arguments(kind: type[Benchmark], extra: Sequence[str]) -> dict[str, Any]:
+def _arguments(kind: type[Any], extra: Sequence[str]) -> dict[str, Any]:
     own = {
         name: parameter
         for name, parameter in inspect.signature(kind).parameters.items()
@@ -163,7 +182,7 @@ def _options(extra: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         yield option, values
 
 
-def _expected(kind: type[Benchmark], name: str) -> str:
+def _expected(kind: type[Any], name: str) -> str:
     return f"expected {' or '.join(kind.choices[name])}" if name in kind.choices else "expected one"
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from swath.cli.datasets_chosen import Chosen, refuse_miniature
 from swath.cli.datasets_show import volumes
 from swath.cli.text import keyed, say
-from swath.datasets.catalogue import Archive, File
+from swath.datasets.catalogue import Archive, File, published_files
 from swath.datasets.catalogue.description import size_text
 from swath.datasets.catalogue.states import missing_files, verify_files
 from swath.errors import ConfigError, DiskSpaceError
@@ -34,7 +34,7 @@ def download(chosen: Chosen, *, checksum: bool = True) -> int:
     # a dataset whose files are fetched by hand says itself how
     counts = {s: len(chosen.make(s, download=True, checksum=checksum)) for s in chosen.splits}
     told = ", ".join(f"{split} {count:,}" for split, count in counts.items() if split)
-    total = f"{sum(counts.values()):,} samples"
+    total = f"{sum(counts.values()):,} {chosen.unit}"
     say([f"{chosen}: {total}{f' ({told})' if told else ''} are ready in {root}"])
     return 0
 
@@ -73,7 +73,7 @@ def _need(chosen: Chosen, files: Sequence[File], lost: Sequence[File]) -> int | 
         begun = (chosen.root / f"{f.name}.part" for f in volumes(lost))
         done = sum(p.stat().st_size for p in begun if p.is_file())
         return max(sum(s or 0 for s in sizes) - done, 0)
-    whole = len(lost) == len(files) == len(chosen.kind.files)
+    whole = len(lost) == len(files) == len(published_files(chosen.kind))
     return chosen.kind.info.bytes if whole else None
 
 

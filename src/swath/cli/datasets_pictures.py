@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from swath.cli.datasets_chosen import Chosen
-from swath.datasets.catalogue import Benchmark, dataset_class, make_miniature
+from swath.datasets.catalogue import dataset_class, make_miniature
 from swath.datasets.catalogue.description import MADE_UP
 from swath.errors import ConfigError, DatasetNotFoundError
 
@@ -48,11 +48,13 @@ def sample_picture(name: str, root: str, out: str) -> str:
             small = Chosen(kind, pathlib.Path(folder))
             with _quiet():
                 dataset = small.make(small.splits[0], checksum=False)
-            _sheet(dataset, 4, f"{kind.__name__}, {_NOISE}", out)
+            _sheet(small, dataset, 4, f"{kind.__name__}, {_NOISE}", out)
         return f"Written: {out} ({_NOISE}; no published ones are in {root!r})"
     made_up = (pathlib.Path(root) / MADE_UP).is_file()
-    count = _sheet(dataset, 12, f"{kind.__name__}, {_NOISE}" if made_up else kind.__name__, out)
-    return f"Written: {out} ({count} of {len(dataset):,} samples)"
+    count = _sheet(
+        chosen, dataset, 12, f"{kind.__name__}, {_NOISE}" if made_up else kind.__name__, out
+    )
+    return f"Written: {out} ({count} of {len(dataset):,} {chosen.unit})"
 
 
 @contextlib.contextmanager
@@ -76,17 +78,19 @@ def plot(chosen: Chosen, number: int, out: str) -> Iterator[str]:
     split = chosen.splits[0]
     dataset = chosen.make(split, checksum=False)
     made_up = f", {_NOISE}" if (chosen.root / MADE_UP).is_file() else ""
-    count = _sheet(dataset, number, f"{chosen.kind.__name__}{f' {split}' * bool(split)}{made_up}",
-                   out)  # fmt: skip
-    yield f"Written: {out} ({count} of {len(dataset):,} samples)"
+    title = f"{chosen.kind.__name__}{f' {split}' * bool(split)}{made_up}"
+    count = _sheet(chosen, dataset, number, title, out)
+    yield f"Written: {out} ({count} of {len(dataset):,} {chosen.unit})"
 
 
-def _sheet(dataset: Benchmark, number: int, title: str, out: str) -> int:
+def _sheet(found: Chosen, dataset: Any, number: int, title: str, out: str) -> int:
     from swath.plot import contact_sheet, save_figure
 
     count = min(number, len(dataset))
     chosen = np.unique(np.linspace(0, len(dataset) - 1, count).round().astype(int)).tolist()
-    save_figure(contact_sheet([dataset.plot(dataset[i]) for i in chosen], title=title), out)
+    save_figure(
+        contact_sheet([dataset.plot(found.sample(dataset, i)) for i in chosen], title=title), out
+    )
     return len(chosen)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from swath.cli.text import keyed, table
-from swath.datasets.catalogue import Archive, Benchmark, File, dataset_class
+from swath.datasets.catalogue import Archive, File, dataset_class, published_files
 from swath.datasets.catalogue.description import size_text
+from swath.datasets.catalogue.layer import PublishedLayer
 from swath.errors import BandError, ConfigError
 from swath.sensors import Band, Sensor, find_sensor
 
-__all__ = ["record", "show"]
+__all__ = ["download_size", "record", "show", "volumes"]
 
 _NONE = ("", "-", "–")
 
@@ -41,11 +42,11 @@ def show(name: str, as_json: bool = False) -> Iterator[str]:
         "size": info.size,
         "resolution": f"{info.resolution} m" if re.match(r"\d", info.resolution) else
         info.resolution,
-        "splits": ", ".join(kind.splits) or "none are published",
+        "splits": ", ".join(kind.splits) or ("" if issubclass(kind, PublishedLayer) else "none"),
         "licence": "none is stated" if info.licence in _NONE else info.licence,
         "citation": info.citation,
         "homepage": info.homepage,
-        "download": size_text(_size(kind)) if _size(kind) else "",
+        "download": size_text(size) if (size := download_size(kind)) else "",
         "account": info.account,
     }  # fmt: skip
     for key, text in told.items():
@@ -62,7 +63,7 @@ def show(name: str, as_json: bool = False) -> Iterator[str]:
     yield from (f"  {line}" for line in _python(kind))
 
 
-def record(kind: type[Benchmark]) -> dict[str, Any]:
+def record(kind: type[Any]) -> dict[str, Any]:
     """The same as plain data."""
     info = kind.info
     samples = dict(info.samples) if isinstance(info.samples, Mapping) else info.samples
@@ -77,6 +78,7 @@ def record(kind: type[Benchmark]) -> dict[str, Any]:
         "splits": list(kind.splits),
         "choices": {k: list(v) for k, v in kind.choices.items()},
         "classes": list(kind.classes),
+        "class_values": list(_values(kind)),
         "colours": [list(c) for c in _colours(kind)],
         "bands": list(kind.all_band_names),
         "band_sets": {k: list(v) for k, v in kind.BAND_SETS.items()},
@@ -86,13 +88,13 @@ def record(kind: type[Benchmark]) -> dict[str, Any]:
         "licence": None if info.licence in _NONE else info.licence,
         "citation": info.citation,
         "homepage": info.homepage,
-        "bytes": _size(kind) or None,
+        "bytes": download_size(kind),
         "account": info.account,
         "files": [
             {"name": f.name, "url": f.url, "mirrors": list(f.mirrors), "size": f.size,
              "md5": f.md5, "sha256": f.sha256, "when": dict(f.when),
              "extracted": isinstance(f, Archive)}
-            for f in volumes(kind.files)
+            for f in volumes(published_files(kind))
         ],
     }  # fmt: skip
 
@@ -102,11 +104,16 @@ def volumes(files: Any) -> list[File]:
     return [v for f in files for v in (f, *(f.volumes if isinstance(f, Archive) else ()))]
 
 
-def _size(kind: type[Benchmark]) -> int:
-    return kind.info.bytes or sum(f.size or 0 for f in volumes(kind.files))
+def download_size(kind: type[Any]) -> int | None:
+    """Bytes of all that is published of a dataset; None where they are not known."""
+    sizes = [f.size for f in volumes(published_files(kind))]
+    if sizes and all(s is not None for s in sizes):
+        return sum(s or 0 for s in sizes)
+    known: int | None = kind.info.bytes
+    return known
 
 
-def _samples(kind: type[Benchmark]) -> str:
+def _samples(kind: type[Any]) -> str:
     samples = kind.info.samples
     if isinstance(samples, Mapping):
         return f"{kind.info.total:,} ({', '.join(f'{k} {n:,}' for k, n in samples.items())})"
@@ -130,11 +137,12 @@ def _band(name: str, sensors: list[Sensor]) -> Band | None:
     return None
 
 
-def _bands(kind: type[Benchmark]) -> Iterator[str]:
+def _bands(kind: type[Any]) -> Iterator[str]:
     names = kind.all_band_names
     if not names:
         return
     sensors = _sensors(kind.info.source)
+    shown = tuple(getattr(kind, "rgb_bands", ()))
     known = {n: _band(n, sensors) for n in names}
     if not any(known.values()) and not kind.mean:
         yield from keyed("bands", " ".join(names))
@@ -145,9 +153,7 @@ def _bands(kind: type[Benchmark]) -> Iterator[str]:
         where = "" if band is None else (
             f"{band.wavelength:.4g} µm" if band.wavelength is not None else band.polarisation or ""
         )  # fmt: skip
-        rgb = "RGB"[kind.rgb_bands.index(name)] if (
-            name in kind.rgb_bands and len(kind.rgb_bands) == 3
-        ) else ""  # fmt: skip
+        rgb = "RGB"[shown.index(name)] if name in shown and len(shown) == 3 else ""
         mean, std = (f"{t[name]:.5g}" if name in t else "" for t in (kind.mean, kind.std))
         said = (band.common_name or band.kind) if band is not None else ""
         rows.append((name, where, said, rgb, mean, std))
@@ -159,34 +165,41 @@ def _bands(kind: type[Benchmark]) -> Iterator[str]:
         yield from keyed(f"{key}:", " ".join(bands))
 
 
-def _colours(kind: type[Benchmark]) -> list[tuple[int, ...]]:
+def _colours(kind: type[Any]) -> list[tuple[int, ...]]:
     return [tuple(c) for c in kind.colours]
 
 
-def _classes(kind: type[Benchmark]) -> Iterator[str]:
+def _values(kind: type[Any]) -> Sequence[int]:
+    """What each class is in a mask: its number, unless a layer says otherwise."""
+    values: Sequence[int] = getattr(kind, "class_values", ())
+    return values or range(len(kind.classes))
+
+
+def _classes(kind: type[Any]) -> Iterator[str]:
     if not kind.classes:
         return
     colours = _colours(kind)
     yield ""
     if not colours:
-        text = ", ".join(f"{i} {name}" for i, name in enumerate(kind.classes))
+        text = ", ".join(f"{i} {name}" for i, name in zip(_values(kind), kind.classes, strict=True))
         yield from keyed("classes", f"{len(kind.classes)}: {text}")
     else:
         rows = [
             (str(i), f"#{bytes(c[:3]).hex()}", str(name))
-            for i, (name, c) in enumerate(zip(kind.classes, colours, strict=False))
+            for i, name, c in zip(_values(kind), kind.classes, colours, strict=False)
         ]
         yield from (f"  {line}" for line in table(("class", "colour", "name"), rows))
     if kind.ignore_index is not None:
         yield from keyed("ignored", f"the value {kind.ignore_index} of masks is no class")
 
 
-def _files(kind: type[Benchmark]) -> Iterator[str]:
-    if not kind.files:
+def _files(kind: type[Any]) -> Iterator[str]:
+    files = volumes(published_files(kind))
+    if not files:
         return
     yield ""
     yield "  files"
-    for file in volumes(kind.files):
+    for file in files:
         facts = [size_text(file.size)] if file.size else []
         facts += [f"md5 {file.md5}"] if file.md5 else []
         facts += [f"sha256 {file.sha256}"] if file.sha256 else []
@@ -199,8 +212,11 @@ def _files(kind: type[Benchmark]) -> Iterator[str]:
             yield "        has to be fetched by hand"
 
 
-def _python(kind: type[Benchmark]) -> Iterator[str]:
-    yield f"from swath.datasets import {kind.__name__}"
-    split = f', split="{kind.splits[0]}"' if kind.splits else ""
-    fetch = ", download=True" if "download" in inspect.signature(kind).parameters else ""
-    yield f'dataset = {kind.__name__}("data/{kind.__name__.lower()}"{split}{fetch})'
+def _python(kind: type[Any]) -> Iterator[str]:
+    name, arguments = kind.__name__, inspect.signature(kind).parameters
+    split = f', split="{kind.splits[0]}"' if kind.splits and "split" in arguments else ""
+    if kind.splits and "splits" in arguments:
+        split = f', splits=["{kind.splits[0]}"]'
+    fetch = ", download=True" if "download" in arguments else ""
+    yield f"from swath.datasets import {name}"
+    yield f'dataset = {name}("data/{name.lower()}"{split}{fetch})'

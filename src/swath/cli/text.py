@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["keyed", "say", "table", "width"]
 
-_LEAST = 9  # characters that a column keeps, however narrow the terminal is
-
 
 def width(most: int = 100) -> int:
     """Characters in a line."""
@@ -47,21 +45,24 @@ def table(
     Args:
         head: Names of the columns.
         rows: Their cells.
-        wrap: Columns whose cells go on in the next line where the terminal is too narrow.
+        wrap: Columns whose cells go on in the next line where the terminal is too narrow. They
+            keep room for their longest word.
         most: Characters in a line, at most.
     """
     soft = {i % len(head) for i in wrap}
     widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
+    least = [max((len(w) for r in [head, *rows] for w in r[i].split()), default=1)
+             for i in range(len(head))]  # fmt: skip
     room = width(most) - 2 * (len(widths) - 1)
     while sum(widths) > room:
-        widest = max(soft, key=lambda i: widths[i])
-        if widths[widest] <= _LEAST:
+        widest = max(soft, key=lambda i: widths[i] - least[i])
+        if widths[widest] <= least[widest]:
             break
         widths[widest] -= 1
     right = [all(_number(r[i]) for r in rows) for i in range(len(head))]
     for row in [head, *rows]:
         cells = [
-            textwrap.wrap(c, w, break_on_hyphens=False, break_long_words=i in soft) or [""]
+            textwrap.wrap(c, w, break_on_hyphens=False, break_long_words=False) or [""]
             if i in soft else [c]
             for i, (c, w) in enumerate(zip(row, widths, strict=True))
         ]  # fmt: skip
