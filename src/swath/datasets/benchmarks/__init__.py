@@ -4,22 +4,32 @@ from swath.datasets.benchmarks.advance import ADVANCE
 from swath.datasets.benchmarks.bigearthnet import BigEarthNet
 from swath.datasets.benchmarks.bigearthnet_v2 import BigEarthNetV2
 from swath.datasets.benchmarks.cowc import COWC, COWCCounting, COWCDetection
+from swath.datasets.benchmarks.etci2021 import ETCI2021
 from swath.datasets.benchmarks.eurosat import EuroSAT, EuroSAT100, EuroSATRGB, EuroSATSpatial
+from swath.datasets.benchmarks.gid15 import GID15
 from swath.datasets.benchmarks.inria import InriaAerialImageLabeling
+from swath.datasets.benchmarks.isprs import Potsdam2D, Vaihingen2D
+from swath.datasets.benchmarks.landcoverai import LandCoverAI, LandCoverAI100
 from swath.datasets.benchmarks.levircd import LEVIRCD, LEVIRCDPlus
 from swath.datasets.benchmarks.patternnet import PatternNet
 from swath.datasets.benchmarks.resisc45 import RESISC45
+from swath.datasets.benchmarks.seco import SeasonalContrastS2
+from swath.datasets.benchmarks.sen12ms import SEN12MS
 from swath.datasets.benchmarks.so2sat import So2Sat
 from swath.datasets.benchmarks.tropical_cyclone import TropicalCyclone
 from swath.datasets.benchmarks.ucmerced import UCMerced
 from swath.datasets.benchmarks.vhr10 import VHR10
+from swath.datasets.benchmarks.xview2 import XView2, xBD
 from swath.datasets.benchmarks.zuericrop import ZueriCrop
 
 __all__ = [
     "ADVANCE",
     "COWC",
+    "ETCI2021",
+    "GID15",
     "LEVIRCD",
     "RESISC45",
+    "SEN12MS",
     "VHR10",
     "BigEarthNet",
     "BigEarthNetV2",
@@ -31,9 +41,16 @@ __all__ = [
     "EuroSATSpatial",
     "InriaAerialImageLabeling",
     "LEVIRCDPlus",
+    "LandCoverAI",
+    "LandCoverAI100",
     "PatternNet",
+    "Potsdam2D",
+    "SeasonalContrastS2",
     "So2Sat",
     "TropicalCyclone",
     "UCMerced",
+    "Vaihingen2D",
+    "XView2",
     "ZueriCrop",
+    "xBD",
 ]
