@@ -24,7 +24,7 @@ from swath.datasets.catalogue.parts import (
     Value,
 )
 from swath.datasets.catalogue.patterns import Pattern
-from swath.datasets.catalogue.registry import dataset_class, list_datasets
+from swath.datasets.catalogue.registry import dataset_class, list_datasets, published_files
 from swath.datasets.catalogue.rows import (
     Glob,
     Listed,
@@ -50,9 +50,9 @@ __all__ = [
     "Benchmark",
     "CocoObjects",
     "Dates",
+    "Features",
     "File",
     "Folder",
-    "Features",
     "Found",
     "Glob",
     "Image",
@@ -87,4 +87,5 @@ __all__ = [
     "list_datasets",
     "make_miniature",
     "pack_miniature",
+    "published_files",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from swath.datasets.catalogue.description import File, Info, applies
@@ -11,7 +11,17 @@ from swath.datasets.catalogue.layer_parts import LayerPart
 from swath.errors import SplitError, nearest
 from swath.typing import Path, Sample
 
-__all__ = ["PublishedLayer"]
+__all__ = ["OfClass", "PublishedLayer"]
+
+
+class OfClass:
+    """A class attribute that is worked out from others of the class when it is asked for."""
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self.make = make
+
+    def __get__(self, instance: object, owner: type[Any]) -> Any:
+        return self.make(owner)
 
 
 class PublishedLayer:
@@ -25,7 +35,7 @@ class PublishedLayer:
     #: What it is.
     info: ClassVar[Info]
     #: What its provider publishes.
-    files: ClassVar[Sequence[File]] = ()
+    published: ClassVar[Sequence[File]] = ()
     #: Names of its splits, if it has any.
     splits: ClassVar[Sequence[str]] = ()
     split_names: ClassVar[Mapping[str, str]] = {}
@@ -36,12 +46,12 @@ class PublishedLayer:
     examples: ClassVar[tuple[Mapping[str, str], ...]] = ({},)
 
     #: Whether all the files that were chosen are needed, and not just one of them.
-    whole: ClassVar[bool] = True
+    whole: bool = True
     #: Shell pattern of the layer's own files, as its base has it.
     filename_glob: str
 
     #: Names of the classes, in order of their values, which are given where they are not 0, 1, …
-    classes: Sequence[Any] = ()
+    classes: Any = ()
     class_values: ClassVar[Sequence[int]] = ()
     colours: ClassVar[Sequence[tuple[int, ...]]] = ()
     all_band_names: ClassVar[tuple[str, ...]] = ()
@@ -79,13 +89,13 @@ class PublishedLayer:
             cls.all_band_names = tuple(getattr(cls, "all_bands", ()))
 
     def selections(self) -> Iterable[Mapping[str, str]]:
-        """Fields and values of what was chosen, as `File.when` has them; files of any are wanted."""
+        """Fields and values of what was chosen, as `File.when` has them; any will do."""
         return ({},)
 
     def wanted_files(self) -> list[File]:
         """What the provider publishes that the layer's choices need."""
         chosen = list(self.selections())
-        return [f for f in self.files if any(applies(f.when, fields) for fields in chosen)]
+        return [f for f in self.published if any(applies(f.when, fields) for fields in chosen)]
 
     def obtain(self) -> None:
         """Have the files that the choices need below `paths`.
@@ -94,10 +104,14 @@ class PublishedLayer:
             DatasetNotFoundError: Something is missing and was not to be downloaded.
             ChecksumError, ArchiveError, DownloadError: As `swath.fetch` does.
         """
+        self.have(self.wanted_files(), fetch=self.download, required=self.whole)
+
+    def have(self, files: Sequence[File], *, fetch: bool, required: bool) -> None:
+        """Have some files below `paths`: all of them if `required`, else at least something."""
         obtain_layer(
-            self.paths, self.wanted_files(), info=self.info, name=type(self).__name__,
-            fetch=self.download, checksum=self.checksum, required=self.whole,
-            fits="" if self.whole else self.filename_glob,
+            self.paths, files, info=self.info, name=type(self).__name__, fetch=fetch,
+            checksum=self.checksum, required=required,
+            fits="" if required else self.filename_glob,
         )  # fmt: skip
 
     def sample_at(self, number: int, size: int = 256) -> Sample:

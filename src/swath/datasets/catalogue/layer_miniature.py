@@ -26,7 +26,7 @@ def make_layer_miniature(
 def filled_files(kind: type[PublishedLayer], tree: pathlib.Path) -> list[File]:
     """Those of a layer's published files that its miniature has something for."""
     names = [p.relative_to(tree).as_posix() for p in tree.rglob("*") if p.is_file()]
-    return [file for file in kind.files if any(_brings(file, name) for name in names)]
+    return [file for file in kind.published if any(_brings(file, name) for name in names)]
 
 
 def _brings(file: File, name: str) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from swath.datasets.catalogue.benchmark import Benchmark
-from swath.datasets.catalogue.description import TASKS
+from swath.datasets.catalogue.description import TASKS, File
 from swath.datasets.catalogue.layer import PublishedLayer
 from swath.errors import ConfigError, nearest
 
-__all__ = ["dataset_class", "list_datasets"]
+__all__ = ["dataset_class", "list_datasets", "published_files"]
 
 
 Kind = Literal["samples", "layers"]
@@ -19,7 +19,11 @@ Kind = Literal["samples", "layers"]
 def _known(kind: Kind | None = None) -> dict[str, type[Any]]:
     from swath.datasets import benchmarks, layers
 
-    bases = {"samples": (Benchmark,), "layers": (PublishedLayer,), None: (Benchmark, PublishedLayer)}
+    bases = {
+        "samples": (Benchmark,),
+        "layers": (PublishedLayer,),
+        None: (Benchmark, PublishedLayer),
+    }
     found = {name: getattr(where, name) for where in (layers, benchmarks) for name in where.__all__}
     return {n: c for n, c in found.items() if issubclass(c, bases[kind]) and hasattr(c, "info")}
 
@@ -54,3 +58,9 @@ def dataset_class(name: str) -> type[Any]:
         names: Iterable[str] = known
         raise ConfigError(f"there is no dataset {name!r}: {nearest(name, names)}")
     return known[found]
+
+
+def published_files(kind: type[Any]) -> Sequence[File]:
+    """What the provider of a dataset publishes (of a layer, ``files`` are those on disk)."""
+    found: Sequence[File] = kind.published if issubclass(kind, PublishedLayer) else kind.files
+    return found

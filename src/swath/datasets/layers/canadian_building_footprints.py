@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 from pyproj import CRS
 
+from swath.datasets.catalogue.description import Archive, Info
+from swath.datasets.catalogue.layer import OfClass, PublishedLayer
+from swath.datasets.catalogue.layer_parts import Features
 from swath.datasets.geo import Transform
-from swath.datasets.layers.obtain import Published, obtain
 from swath.datasets.vector import VectorDataset
 from swath.errors import ConfigError
 from swath.typing import Path
@@ -16,7 +18,7 @@ from swath.typing import Path
 __all__ = ["CanadianBuildingFootprints"]
 
 
-class CanadianBuildingFootprints(VectorDataset):
+class CanadianBuildingFootprints(PublishedLayer, VectorDataset):
     """Canadian Building Footprints: 11,842,186 outlines of buildings found in imagery.
 
     One GeoJSON file a province or territory (``Alberta.geojson``, EPSG:4326), published in a zip
@@ -39,13 +41,20 @@ class CanadianBuildingFootprints(VectorDataset):
         DownloadError: A download failed.
     """
 
-    title: ClassVar[str] = "Canadian Building Footprints"
-    product_page: ClassVar[str] = "https://github.com/Microsoft/CanadianBuildingFootprints"
-    citation: ClassVar[str] = (
-        "Microsoft (2019). Canadian Building Footprints. "
-        "https://github.com/Microsoft/CanadianBuildingFootprints"
+    info = Info(
+        title="Canadian Building Footprints",
+        tasks=("segmentation",),
+        source="aerial",
+        samples=None,
+        size="varies",
+        resolution="-",
+        licence="ODbL 1.0",
+        citation=(
+            "Microsoft (2019). Canadian Building Footprints. "
+            "https://github.com/Microsoft/CanadianBuildingFootprints"
+        ),
+        homepage="https://github.com/Microsoft/CanadianBuildingFootprints",
     )
-    licence: ClassVar[str] = "ODbL 1.0"
 
     filename_glob = "*.geojson"
     url = "https://usbuildingdata.blob.core.windows.net/canadian-buildings-v2/"
@@ -65,6 +74,17 @@ class CanadianBuildingFootprints(VectorDataset):
         "Saskatchewan": "a51078d8e60082c7d3a3818240da6dd5",
         "YukonTerritory": "c11f3bd914ecabd7cac2cb2871ec0261",
     }
+    published = OfClass(  # type: ignore[assignment]
+        lambda cls: tuple(
+            Archive(
+                f"{name}.zip", f"{cls.url}{name}.zip", md5, gives=(f"{name}.geojson",),
+                when={"province": name},
+            )
+            for name, md5 in cls.archives.items()
+        )
+    )  # fmt: skip
+    parts = (Features("{province}.geojson", origin=(-110.0, 55.0)),)
+    examples = ({"province": "Alberta"}, {"province": "Nunavut"})
     provinces_territories: ClassVar[Sequence[str]] = tuple(archives)
     md5s: ClassVar[Sequence[str]] = tuple(archives.values())
     cmap = {1: (204, 61, 62, 255)}  # noqa: RUF012
@@ -91,22 +111,14 @@ class CanadianBuildingFootprints(VectorDataset):
         self.download = download
         self.checksum = checksum
         self.provinces = tuple(provinces or self.archives)
-        place = paths if root is None else root
-        obtain(
-            place,
-            [
-                Published(f"{self.url}{name}.zip", f"{name}.zip", f"{name}.geojson", md5)
-                for name, md5 in self.archives.items()
-                if name in self.provinces
-            ],
-            download_missing=download,
-            checksum=checksum,
-            required=provinces is not None,
-            kind=type(self).__name__,
-            remedy=f"Use download=True, or get them from {self.product_page}.",
-            fits=self.filename_glob,
-        )
+        self.paths = place = paths if root is None else root
+        self.whole = provinces is not None
+        self.obtain()
         super().__init__(place, crs, res, transforms, **options)
+
+    def selections(self) -> list[dict[str, str]]:
+        """The provinces."""
+        return [{"province": name} for name in self.provinces]
 
     def _find(self) -> list[str]:
         files = super()._find()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from swath.datasets.catalogue.description import Info
+from swath.datasets.catalogue.layer_parts import Raster
 from swath.datasets.layers.tables import colour_table
 from swath.datasets.layers.yearly import YearlyClasses
 
@@ -155,21 +157,30 @@ class CDL(YearlyClasses):
     background; 134 codes in all.
     """
 
-    title = "Cropland Data Layer"
-    product_page = "https://www.nass.usda.gov/Research_and_Science/Cropland/SARS1a.php"
-    citation = (
-        "USDA National Agricultural Statistics Service Cropland Data Layer. USDA-NASS, Washington, "
-        "DC. Boryan, C. et al. (2011). Monitoring US agriculture: the US Department of "
-        "Agriculture, National Agricultural Statistics Service, Cropland Data Layer Program. "
-        "Geocarto International 26(5), 341-358. https://doi.org/10.1080/10106049.2011.562309"
+    info = Info(
+        title="Cropland Data Layer",
+        tasks=("segmentation",),
+        source="Landsat and others",
+        samples=None,
+        size="varies",
+        resolution="30",
+        licence="Public domain (USDA NASS)",
+        citation=(
+            "USDA National Agricultural Statistics Service Cropland Data Layer. USDA-NASS, "
+            "Washington, DC. Boryan, C. et al. (2011). Monitoring US agriculture: the US "
+            "Department of Agriculture, National Agricultural Statistics Service, Cropland Data "
+            "Layer Program. Geocarto International 26(5), 341-358. https://doi.org/10.1080/10106049.2011.562309"
+        ),
+        homepage="https://www.nass.usda.gov/Research_and_Science/Cropland/SARS1a.php",
     )
-    licence = "Public domain (USDA NASS)"
 
     filename_glob = "*_30m_cdls.tif"
     filename_regex = r"^(?P<date>\d{4})_30m_cdls\..*$"
     url = "https://www.nass.usda.gov/Research_and_Science/Cropland/Release/datasets/{}_30m_cdls.zip"
     archive_name = "{}_30m_cdls.zip"
     raster_name = "{}_30m_cdls.tif"
+    parts = (Raster("{year}_30m_cdls.tif", values=(0, 1, 5, 176), crs="EPSG:5070"),)
+    examples = ({"year": "2022"}, {"year": "2023"})
     default_year = 2023
     default_nodata = 0.0
     background = 0

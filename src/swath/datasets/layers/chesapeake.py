@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 from pyproj import CRS
 
+from swath.datasets.catalogue.description import Archive, Info
+from swath.datasets.catalogue.layer import OfClass, PublishedLayer
+from swath.datasets.catalogue.layer_parts import Raster
 from swath.datasets.geo import Transform
-from swath.datasets.layers.obtain import Published, obtain
 from swath.datasets.layers.product import Product
 from swath.datasets.layers.tables import colour_table
 from swath.errors import ConfigError
@@ -70,7 +72,26 @@ _TABLE = """
 _NAMES, _COLOURS = colour_table(_TABLE)
 
 
-class Chesapeake(Product):
+def _info(state: str) -> Info:
+    return Info(
+        title=f"Chesapeake Bay Land Use and Land Cover Database, 2022 edition: {state}",
+        tasks=("segmentation",),
+        source="aerial",
+        samples=None,
+        size="varies",
+        resolution="1",
+        licence="Public domain (USGS data release)",
+        citation=(
+            "Chesapeake Bay Program (2023). Chesapeake Bay Land Use and Land Cover (LULC) Database "
+            "2022 Edition: U.S. Geological Survey data release. https://doi.org/10.5066/P981GV1L"
+        ),
+        homepage=(
+            "https://www.chesapeakeconservancy.org/projects/cbp-land-use-land-cover-data-project"
+        ),
+    )
+
+
+class Chesapeake(PublishedLayer, Product):
     """Chesapeake Bay Land Use and Land Cover Database, 2022 edition: 54 classes at 1 m.
 
     One class a state (`ChesapeakeMD` …); join them with ``|``. Files are
@@ -93,15 +114,9 @@ class Chesapeake(Product):
         DatasetNotFoundError: Nothing is there, and was not to be downloaded.
     """
 
-    title = "Chesapeake Bay Land Use and Land Cover Database, 2022 edition"
-    product_page = (
-        "https://www.chesapeakeconservancy.org/projects/cbp-land-use-land-cover-data-project"
-    )
-    citation = (
-        "Chesapeake Bay Program (2023). Chesapeake Bay Land Use and Land Cover (LULC) Database "
-        "2022 Edition: U.S. Geological Survey data release. https://doi.org/10.5066/P981GV1L"
-    )
-    licence = "Public domain (USGS data release)"
+    # Not `info`: it is its states that are listed.
+    title, product_page = _info("all").title, _info("all").homepage
+    citation, licence = _info("all").citation, _info("all").licence
 
     is_image = False
     date_format = "%Y"
@@ -118,6 +133,25 @@ class Chesapeake(Product):
     state: ClassVar[str] = ""
     #: Of the archives, by year.
     sha256s: ClassVar[dict[int, str]] = {}
+    published = OfClass(  # type: ignore[assignment]
+        lambda cls: tuple(
+            Archive(
+                f"{cls.state}_lulc_{year}_2022-Edition.zip",
+                cls.url.format(state=cls.state, year=year),
+                sha256=sha256,
+                gives=(f"{cls.state}_lulc_{year}_2022-Edition.tif",),
+            )
+            for year, sha256 in cls.sha256s.items()
+        )
+    )
+    whole = False
+    parts = (
+        Raster("{state}_lulc_{year}_2022-Edition.tif", values=(11, 21, 28, 41), crs="EPSG:5070",
+               res=1.0),
+    )  # fmt: skip
+    examples = OfClass(  # type: ignore[assignment]
+        lambda cls: tuple({"state": cls.state, "year": str(year)} for year in cls.sha256s)
+    )
 
     def __init__(
         self,
@@ -131,7 +165,6 @@ class Chesapeake(Product):
         time_series: bool = False,
         **options: Any,
     ) -> None:
-        kind = type(self).__name__
         if not self.state:
             raise ConfigError(
                 "Chesapeake is what its states have in common: use ChesapeakeDC, ChesapeakeDE, "
@@ -139,33 +172,17 @@ class Chesapeake(Product):
             )
         self.filename_glob = type(self).filename_glob.format(state=self.state)
         self.filename_regex = type(self).filename_regex.format(state=self.state)
+        self.paths = options["root"] if options.get("root") is not None else paths
+        self.download, self.checksum = download, checksum
         if options.get("index") is None:
-            names = {y: f"{self.state}_lulc_{y}_2022-Edition" for y in self.sha256s}
-            where = options.get("root")
-            obtain(
-                paths if where is None else where,
-                [
-                    Published(
-                        self.url.format(state=self.state, year=year),
-                        f"{name}.zip",
-                        f"{name}.tif",
-                        sha256=self.sha256s[year],
-                    )
-                    for year, name in names.items()
-                ],
-                download_missing=download,
-                checksum=checksum,
-                required=False,
-                fits=self.filename_glob,
-                kind=kind,
-                remedy=f"Pass download=True, or get it from {self.product_page}.",
-            )
+            self.obtain()
         super().__init__(paths, crs, res, None, transforms, cache, time_series, **options)
 
 
 class ChesapeakeDC(Chesapeake):
     """District of Columbia."""
 
+    info = _info("District of Columbia")
     state = "dc"
     sha256s = {  # noqa: RUF012
         2013: "13c776f8690a19c4088df6f4c143bca9650ce6cfe5c4091f3b774441eab8805a",
@@ -176,6 +193,7 @@ class ChesapeakeDC(Chesapeake):
 class ChesapeakeDE(Chesapeake):
     """Delaware."""
 
+    info = _info("Delaware")
     state = "de"
     sha256s = {  # noqa: RUF012
         2013: "ced3e274bfd8531915cb21d1a3faad31c9de859648feb8b8daec245f343c0b5c",
@@ -186,6 +204,7 @@ class ChesapeakeDE(Chesapeake):
 class ChesapeakeMD(Chesapeake):
     """Maryland."""
 
+    info = _info("Maryland")
     state = "md"
     sha256s = {  # noqa: RUF012
         2013: "e5a6a2c02f50295f6f13539092ce801c94263bd7ac304203cc2da2d4d774dd18",
@@ -196,6 +215,7 @@ class ChesapeakeMD(Chesapeake):
 class ChesapeakeNY(Chesapeake):
     """New York."""
 
+    info = _info("New York")
     state = "ny"
     sha256s = {  # noqa: RUF012
         2013: "2b861e5893f9340fc792c3df2dedfd0230ee35b1cd22fb53cc258fa7a97f4d33",
@@ -206,6 +226,7 @@ class ChesapeakeNY(Chesapeake):
 class ChesapeakePA(Chesapeake):
     """Pennsylvania."""
 
+    info = _info("Pennsylvania")
     state = "pa"
     sha256s = {  # noqa: RUF012
         2013: "5f197d18765ff8e0c837433c2eba285f97a1c5ac68c12d8c06fc4854c5df3d8c",
@@ -216,6 +237,7 @@ class ChesapeakePA(Chesapeake):
 class ChesapeakeVA(Chesapeake):
     """Virginia."""
 
+    info = _info("Virginia")
     state = "va"
     sha256s = {  # noqa: RUF012
         2014: "9e71799f70c4c994eadeb126e4923e7b843dff335b46cb27a4785f1551660226",
@@ -226,6 +248,7 @@ class ChesapeakeVA(Chesapeake):
 class ChesapeakeWV(Chesapeake):
     """West Virginia."""
 
+    info = _info("West Virginia")
     state = "wv"
     sha256s = {  # noqa: RUF012
         2014: "a882edc5e71acae0da953e44266562a0a957c8b139a885a20bbd33b22fe43d42",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -42,7 +43,7 @@ _SPLITS = tuple(f"{state}-{part}" for part in ("train", "val", "test") for state
 _IMAGES = {"naip-new": 4, "naip-old": 4, "landsat-leaf-on": 9, "landsat-leaf-off": 9}
 _LABELS = {"nlcd": 1, "lc": 1, "buildings": 1, _PRIOR: 4}
 _TILES = "{state}_1m_2013_extended-debuffered-{part}_tiles/{tile}_"
-_PLACE = {"crs": "EPSG:26918", "res": 1.0, "origin": (440_000.0, 4_210_000.0)}
+_Tile = partial(Raster, crs="EPSG:26918", res=1.0, origin=(440_000.0, 4_210_000.0))
 
 
 class ChesapeakeCVPR(LabelledLayer):
@@ -97,7 +98,7 @@ class ChesapeakeCVPR(LabelledLayer):
         citation="Robinson et al. 2019, https://doi.org/10.1109/CVPR.2019.01301",
         homepage="https://lila.science/datasets/chesapeakelandcover",
     )
-    files = (
+    published = (
         Archive(
             "cvpr_chesapeake_landcover.zip",
             "https://lilawildlife.blob.core.windows.net/lila-wildlife/lcmcvpr2019/"
@@ -130,13 +131,13 @@ class ChesapeakeCVPR(LabelledLayer):
     no_label = 15
     parts: ClassVar[tuple[LayerPart, ...]] = (
         *(
-            Raster(f"{_TILES}{layer}.tif", "float32" if count == 9 else "uint8", count, **_PLACE)
+            _Tile(f"{_TILES}{layer}.tif", "float32" if count == 9 else "uint8", count)
             for layer, count in _IMAGES.items()
         ),
-        Raster(f"{_TILES}lc.tif", values=tuple(_NAMES), **_PLACE),
-        Raster(f"{_TILES}nlcd.tif", values=(11, 21, 41, 82), **_PLACE),
-        Raster(f"{_TILES}buildings.tif", values=(0, 1), **_PLACE),
-        Raster(f"{_TILES}{_PRIOR}.tif", bands=4, **_PLACE),
+        _Tile(f"{_TILES}lc.tif", values=tuple(_NAMES)),
+        _Tile(f"{_TILES}nlcd.tif", values=(11, 21, 41, 82)),
+        _Tile(f"{_TILES}buildings.tif", values=(0, 1)),
+        _Tile(f"{_TILES}{_PRIOR}.tif", bands=4),
         TileIndex(_TILES, (*_IMAGES, *_LABELS)),
     )
     examples = tuple(
@@ -192,7 +193,7 @@ class ChesapeakeCVPR(LabelledLayer):
         if index is None:
             raise DatasetNotFoundError(
                 f"{type(self).__name__}: there is no spatial_index.geojson in {root}: extract "
-                f"{self.files[0].name} again"
+                f"{self.published[0].name} again"
             )
         with open(index, encoding="utf-8") as file:
             try:

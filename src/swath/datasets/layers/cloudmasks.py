@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from pyproj import CRS
@@ -14,6 +14,7 @@ from swath.datasets.catalogue.description import Archive, Info
 from swath.datasets.catalogue.layer_parts import Raster
 from swath.datasets.geo import Transform
 from swath.datasets.layers.published import LabelledLayer
+from swath.datasets.layers.tables import colour_table
 from swath.errors import FileMissingError
 from swath.typing import Path
 
@@ -21,19 +22,53 @@ __all__ = ["L7Irish", "L8Biome"]
 
 #: Value in the files of each class, in order.
 _VALUES = (0, 64, 128, 192, 255)
+_NAMES, _COLOURS = colour_table("""
+0 000000 Fill
+1 404040 Cloud Shadow
+2 228b22 Clear
+3 c0c0c0 Thin Cloud
+4 ffffff Cloud
+""")
 _PLACES = np.zeros(256, np.int64)
 _PLACES[list(_VALUES)] = range(5)
+
+#: SHA-256 of the archive of each.
+_ZONES = dict(
+    line.split()
+    for line in """
+austral 9b025debb20791cd3279cbc56f39dcd42fa7f20f172608a750e06b31c153457e
+boreal 7d5bf24420e7606b71669c39e7ffc7fbef0605224845e6c6995572d3fadffff2
+mid_latitude_north 7ab40faee550f941da41365093cf604c304641343c9777bbe9dba46d050e4a4f
+mid_latitude_south 8b74d7debd5229d03fe210c6ce813a7e4a8b2ece7acc3a8f8d2af8100e6e034d
+polar_north 0eb82d2c5a46600b7d4ffe1e67e4f0858947707e183dc29c00027b3f7caae3d1
+polar_south 1d1b89e232af2d2685355713c1a11eb8de351ca7dc8e34d82b87a6a4237d47f4
+subtropical_north 48f5cbd08b6095ae853f632e5660ade0d99be5c713d5a05b49302fbe5070860d
+subtropical_south ad88b32b992fcf88aab9c7e83c678c8e71f75547bdf7d66baec00aafdb0fdcad
+tropical 659c5f528b81f9e8626a3b88ce47b844484522a3316cbc62be7a0cdfd994a7b4
+""".strip().splitlines()
+)
+
+#: SHA-256 of the archive of each.
+_BIOMES = dict(
+    line.split()
+    for line in """
+barren 96104e03b50e6fed6a7e0d695133653c2b30893b6c25b4e06fe2f0947a2c96ea
+forest 55b3728ae82a2cc67dec25cd0a262eb1f3e78f65d101b9f9a3c06577c851c912
+grass_crops 86a436d51bb511022352b029f8acc8f9a308f390982cbbd3ae5024dd23ebf24c
+shrubland 5a4891ebe03c45e97407e59b8101b0467317235015fc3ab12ca32c7e915a6be9
+snow_ice b8ef5ce0b3442a7444b48b6b4076bf975567d6d7764fc1c5bd60700936c0eb3f
+urban 19e05ab8d80082f0ea6a6c53ab9989d6c7b5cbc93a3c18deebda8ca56bc43e9d
+water d9b6d554b1c8f7987d53ab81fa8fbd565bb73a87a702cc3cb161bf6a9373f83a
+wetlands ae8ad56992ca314ba6c10ba5e360f77b9590bb1d7b455032e5937bc078ffc8cc
+""".strip().splitlines()
+)
 
 
 class CloudMasks(LabelledLayer):
     """What L7 Irish and L8 Biome share: scenes all over the world, five classes."""
 
-    classes: ClassVar[Sequence[str]] = ("Fill", "Cloud Shadow", "Clear", "Thin Cloud", "Cloud")
-    classes_by_value = dict(enumerate(classes))
-    cmap = {  # noqa: RUF012
-        0: (0, 0, 0, 255), 1: (64, 64, 64, 255), 2: (34, 139, 34, 255), 3: (192, 192, 192, 255),
-        4: (255, 255, 255, 255),
-    }  # fmt: skip
+    classes_by_value = _NAMES
+    cmap = _COLOURS
     class_map = _PLACES
     default_nodata = 0.0
     whole = False
@@ -96,7 +131,7 @@ class L7Irish(CloudMasks):
         homepage="https://www.usgs.gov/landsat-missions/"
         "landsat-7-cloud-cover-assessment-validation-data",
     )
-    files = tuple(
+    published = tuple(
         Archive(
             f"{zone}.tar.gz",
             "https://hf.co/datasets/torchgeo/l7irish/resolve/"
@@ -104,17 +139,7 @@ class L7Irish(CloudMasks):
             sha256=sha256,
             gives=(f"l7irish/{zone}/",),
         )
-        for zone, sha256 in {
-            "austral": "9b025debb20791cd3279cbc56f39dcd42fa7f20f172608a750e06b31c153457e",
-            "boreal": "7d5bf24420e7606b71669c39e7ffc7fbef0605224845e6c6995572d3fadffff2",
-            "mid_latitude_north": "7ab40faee550f941da41365093cf604c304641343c9777bbe9dba46d050e4a4f",
-            "mid_latitude_south": "8b74d7debd5229d03fe210c6ce813a7e4a8b2ece7acc3a8f8d2af8100e6e034d",
-            "polar_north": "0eb82d2c5a46600b7d4ffe1e67e4f0858947707e183dc29c00027b3f7caae3d1",
-            "polar_south": "1d1b89e232af2d2685355713c1a11eb8de351ca7dc8e34d82b87a6a4237d47f4",
-            "subtropical_north": "48f5cbd08b6095ae853f632e5660ade0d99be5c713d5a05b49302fbe5070860d",
-            "subtropical_south": "ad88b32b992fcf88aab9c7e83c678c8e71f75547bdf7d66baec00aafdb0fdcad",
-            "tropical": "659c5f528b81f9e8626a3b88ce47b844484522a3316cbc62be7a0cdfd994a7b4",
-        }.items()
+        for zone, sha256 in _ZONES.items()
     )
     filename_glob = "L71*.TIF"
     filename_regex = r"^L71\d{6}_(?P<row>\d{3})(?P<date>\d{8})\.TIF$"
@@ -189,7 +214,7 @@ class L8Biome(CloudMasks):
         homepage="https://www.usgs.gov/landsat-missions/"
         "landsat-8-cloud-cover-assessment-validation-data",
     )
-    files = tuple(
+    published = tuple(
         Archive(
             f"{biome}.tar.gz",
             "https://hf.co/datasets/torchgeo/l8biome/resolve/"
@@ -197,16 +222,7 @@ class L8Biome(CloudMasks):
             sha256=sha256,
             gives=(f"l8biome/{biome}/",),
         )
-        for biome, sha256 in {
-            "barren": "96104e03b50e6fed6a7e0d695133653c2b30893b6c25b4e06fe2f0947a2c96ea",
-            "forest": "55b3728ae82a2cc67dec25cd0a262eb1f3e78f65d101b9f9a3c06577c851c912",
-            "grass_crops": "86a436d51bb511022352b029f8acc8f9a308f390982cbbd3ae5024dd23ebf24c",
-            "shrubland": "5a4891ebe03c45e97407e59b8101b0467317235015fc3ab12ca32c7e915a6be9",
-            "snow_ice": "b8ef5ce0b3442a7444b48b6b4076bf975567d6d7764fc1c5bd60700936c0eb3f",
-            "urban": "19e05ab8d80082f0ea6a6c53ab9989d6c7b5cbc93a3c18deebda8ca56bc43e9d",
-            "water": "d9b6d554b1c8f7987d53ab81fa8fbd565bb73a87a702cc3cb161bf6a9373f83a",
-            "wetlands": "ae8ad56992ca314ba6c10ba5e360f77b9590bb1d7b455032e5937bc078ffc8cc",
-        }.items()
+        for biome, sha256 in _BIOMES.items()
     )
     filename_glob = "LC8*.TIF"
     filename_regex = r"^LC8\d{6}(?P<date>\d{7})LGN\d{2}\.TIF$"

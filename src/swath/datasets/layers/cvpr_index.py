@@ -47,6 +47,4 @@ class TileIndex(LayerPart):
             "geometry": outline,
         })  # fmt: skip
         crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}}
-        path.write_text(
-            json.dumps({"type": "FeatureCollection", "crs": crs, "features": listed})
-        )
+        path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": listed}))

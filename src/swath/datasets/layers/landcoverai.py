@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from pyproj import CRS
 
@@ -12,9 +11,19 @@ from swath.datasets.catalogue.description import Archive, Info
 from swath.datasets.catalogue.layer_parts import Raster
 from swath.datasets.geo import Transform
 from swath.datasets.layers.published import LabelledLayer, beside
+from swath.datasets.layers.tables import colour_table
 from swath.typing import Path
 
 __all__ = ["LandCoverAIGeo"]
+
+# The field's numbers and names; the colours are ours.
+_NAMES, _COLOURS = colour_table("""
+0 000000 Background
+1 dc3c32 Building
+2 287832 Woodland
+3 286edc Water
+4 aaaaaa Road
+""")
 
 
 class LandCoverAIGeo(LabelledLayer):
@@ -50,7 +59,7 @@ class LandCoverAIGeo(LabelledLayer):
         citation="Boguszewski et al. 2021, https://doi.org/10.1109/CVPRW53098.2021.00121",
         homepage="https://landcover.ai.linuxpolska.com/",
     )
-    files = (
+    published = (
         Archive(
             "landcover.ai.v1.zip",
             "https://landcover.ai.linuxpolska.com/download/landcover.ai.v1.zip",
@@ -58,12 +67,8 @@ class LandCoverAIGeo(LabelledLayer):
             gives=("images/", "masks/"),
         ),
     )
-    classes: ClassVar[Sequence[str]] = ("Background", "Building", "Woodland", "Water", "Road")
-    classes_by_value = dict(enumerate(classes))
-    cmap = {  # noqa: RUF012
-        0: (0, 0, 0, 255), 1: (220, 60, 50, 255), 2: (40, 120, 50, 255), 3: (40, 110, 220, 255),
-        4: (170, 170, 170, 255),
-    }  # fmt: skip
+    classes_by_value = _NAMES
+    cmap = _COLOURS
     filename_glob = "*.tif"
     all_bands = ("R", "G", "B")
     rgb_bands = ("R", "G", "B")
@@ -92,9 +97,7 @@ class LandCoverAIGeo(LabelledLayer):
 
     def _find(self) -> list[str]:
         return [
-            path
-            for path in super()._find()
-            if os.path.basename(os.path.dirname(path)) == "images"
+            path for path in super()._find() if os.path.basename(os.path.dirname(path)) == "images"
         ]
 
     def label_files(self, path: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from swath.datasets.catalogue.description import Info
+from swath.datasets.catalogue.layer_parts import Raster
 from swath.datasets.layers.tables import colour_table
 from swath.datasets.layers.yearly import YearlyClasses
 
@@ -39,13 +41,21 @@ class NLCD(YearlyClasses):
     the background's number (and never open water's, which comes first).
     """
 
-    title = "Annual National Land Cover Database"
-    product_page = "https://www.usgs.gov/centers/eros/science/annual-national-land-cover-database"
-    citation = (
-        "U.S. Geological Survey (2024). Annual National Land Cover Database (NLCD) Collection 1 "
-        "Science Products. U.S. Geological Survey data release. https://doi.org/10.5066/P94UXNTS"
+    info = Info(
+        title="Annual National Land Cover Database",
+        tasks=("segmentation",),
+        source="Landsat",
+        samples=None,
+        size="varies",
+        resolution="30",
+        licence="Public domain (USGS)",
+        citation=(
+            "U.S. Geological Survey (2024). Annual National Land Cover Database (NLCD) Collection "
+            "1 Science Products. U.S. Geological Survey data release. "
+            "https://doi.org/10.5066/P94UXNTS"
+        ),
+        homepage="https://www.usgs.gov/centers/eros/science/annual-national-land-cover-database",
     )
-    licence = "Public domain (USGS)"
 
     filename_glob = "Annual_NLCD_LndCov_*_CU_C1V?.tif"
     filename_regex = r"^Annual_NLCD_LndCov_(?P<date>\d{4})_CU_C1V\d\.tif$"
@@ -54,7 +64,11 @@ class NLCD(YearlyClasses):
         "Annual_NLCD_LndCov_{}_CU_C1V1.zip"
     )
     archive_name = "Annual_NLCD_LndCov_{}_CU_C1V1.zip"
-    raster_name = "Annual_NLCD_LndCov_{}_CU_C1V?.tif"
+    raster_name = "Annual_NLCD_LndCov_{}_CU_C1V{version:\\d}.tif"
+    parts = (
+        Raster("Annual_NLCD_LndCov_{year}_CU_C1V1.tif", values=(11, 41, 82, 250), crs="EPSG:5070"),
+    )
+    examples = ({"year": "2023"}, {"year": "2024"})
     default_year = 2024
     default_nodata = 250.0
     background = 250

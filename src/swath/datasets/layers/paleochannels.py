@@ -47,7 +47,7 @@ class Paleochannels(MaskLayer):
         citation="https://github.com/giodueck/torchbearer",
         homepage="https://github.com/giodueck/torchbearer",
     )
-    files = tuple(
+    published = tuple(
         File(f"masks/{tile}.tif", _URL.format(commit, tile)) for tile, commit in _TILES.items()
     )
     whole = False

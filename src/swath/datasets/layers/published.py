@@ -41,6 +41,7 @@ class MaskLayer(PublishedLayer, Product):
     """
 
     is_image = False
+
     def __init__(
         self,
         paths: Path | Iterable[Path] = "data",
@@ -87,6 +88,7 @@ class LabelledLayer(PublishedLayer, Product):
 
     #: Where there is no label.
     no_label: ClassVar[int] = 0
+
     def __init__(
         self,
         paths: Path | Iterable[Path] = "data",

@@ -9,8 +9,10 @@ from typing import Any
 
 from pyproj import CRS
 
+from swath.datasets.catalogue.description import File, Info
+from swath.datasets.catalogue.layer import PublishedLayer
+from swath.datasets.catalogue.layer_parts import Raster
 from swath.datasets.geo import Transform
-from swath.datasets.layers.obtain import Published, obtain
 from swath.datasets.layers.product import Product
 from swath.datasets.layers.tables import colour_table
 from swath.errors import ConfigError, DownloadError
@@ -37,7 +39,7 @@ _NAMES, _COLOURS = colour_table(_TABLE)
 _VERSIONS = {2020: "v100", 2021: "v200"}
 
 
-class ESAWorldCover(Product):
+class ESAWorldCover(PublishedLayer, Product):
     """ESA WorldCover: eleven classes at 10 m, 2020 (v100) and 2021 (v200).
 
     Files are tiles of 3 x 3 degrees (EPSG:4326) named by their south-western corner, such as
@@ -65,14 +67,21 @@ class ESAWorldCover(Product):
         ConfigError: A year or tile that cannot be.
     """
 
-    title = "ESA WorldCover"
-    product_page = "https://esa-worldcover.org"
-    citation = (
-        "2021: Zanaga, D. et al. (2022). ESA WorldCover 10 m 2021 v200. "
-        "https://doi.org/10.5281/zenodo.7254221; 2020: Zanaga, D. et al. (2021). ESA WorldCover "
-        "10 m 2020 v100. https://doi.org/10.5281/zenodo.5571936"
+    info = Info(
+        title="ESA WorldCover",
+        tasks=("segmentation",),
+        source="Sentinel-1, Sentinel-2",
+        samples=None,
+        size="36000x36000",
+        resolution="10",
+        licence="CC BY 4.0",
+        citation=(
+            "2021: Zanaga, D. et al. (2022). ESA WorldCover 10 m 2021 v200. "
+            "https://doi.org/10.5281/zenodo.7254221; 2020: Zanaga, D. et al. (2021). ESA "
+            "WorldCover 10 m 2020 v100. https://doi.org/10.5281/zenodo.5571936"
+        ),
+        homepage="https://esa-worldcover.org",
     )
-    licence = "CC BY 4.0"
 
     is_image = False
     filename_glob = "ESA_WorldCover_10m_*_Map.tif"
@@ -85,6 +94,12 @@ class ESAWorldCover(Product):
     """
     date_format = "%Y"
     default_nodata = 0.0
+    whole = False
+    parts = (
+        Raster("ESA_WorldCover_10m_2021_v200_{tile}_Map.tif", values=tuple(_NAMES),
+               crs="EPSG:4326", res=0.09375, origin=(6.0, 3.0)),
+    )  # fmt: skip
+    examples = ({"tile": "N00E006"},)
     classes_by_value = _NAMES
     cmap = _COLOURS
     #: ``{version}``, ``{year}`` and ``{tile}`` are filled in.
@@ -107,10 +122,11 @@ class ESAWorldCover(Product):
         time_series: bool = False,
         **options: Any,
     ) -> None:
+        self.paths = options["root"] if options.get("root") is not None else paths
+        self.download, self.checksum = download, False
         wrong = [year for year in years or () if year not in _VERSIONS]
         if wrong:
             raise ConfigError(f"ESAWorldCover has no year {wrong[0]}: expected 2020 or 2021")
-        where = options.get("root")
         named = list(tiles or ())
         around = [tile for tile in tiles_of(area) if tile not in named] if area else []
         if download and not named and not around:
@@ -121,7 +137,7 @@ class ESAWorldCover(Product):
         for year in years or (2021,):
             for tile in (*named, *around):
                 try:
-                    self._obtain(paths if where is None else where, year, tile, download)
+                    self._obtain(year, tile)
                 except DownloadError as error:
                     if tile in named or error.status not in (403, 404):
                         raise
@@ -131,18 +147,9 @@ class ESAWorldCover(Product):
             frame = self.index
             self.index = frame[[left.year in set(years) for left in frame.index.left]]
 
-    def _obtain(self, paths: Path | Iterable[Path], year: int, tile: str, download: bool) -> None:
+    def _obtain(self, year: int, tile: str) -> None:
         url = self.url.format(version=_VERSIONS[year], year=year, tile=tile)
-        name = url.rpartition("/")[2]
-        obtain(
-            paths,
-            [Published(url, name, name)],
-            download_missing=download,
-            checksum=False,
-            required=True,
-            kind="ESAWorldCover",
-            remedy="Pass download=True, or get it from https://esa-worldcover.org/en/data-access.",
-        )
+        self.have([File(url.rpartition("/")[2], url)], fetch=self.download, required=True)
 
 
 def tiles_of(area: tuple[float, float, float, float]) -> list[str]:

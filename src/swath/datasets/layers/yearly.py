@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from pyproj import CRS
 
+from swath.datasets.catalogue.description import Archive
+from swath.datasets.catalogue.layer import OfClass, PublishedLayer
 from swath.datasets.geo import Transform
-from swath.datasets.layers.obtain import Published, obtain
 from swath.datasets.layers.product import Product
 from swath.errors import ConfigError, DatasetNotFoundError
 from swath.typing import Path
@@ -18,7 +19,7 @@ from swath.typing import Path
 __all__ = ["YearlyClasses"]
 
 
-class YearlyClasses(Product):
+class YearlyClasses(PublishedLayer, Product):
     """A yearly product of class codes (CDL, NLCD), given as consecutive class numbers.
 
     The sample's ``mask`` holds places in `classes`: with ``classes=[0, 1, 5]`` of CDL, 1 is corn
@@ -55,6 +56,9 @@ class YearlyClasses(Product):
     #: Code of what is no class.
     background: ClassVar[int] = 0
 
+    published = OfClass(  # type: ignore[assignment]
+        lambda cls: tuple(cls.archive_of(year) for year in cls.md5s)
+    )
     is_image = False
     date_format = "%Y"
 
@@ -85,13 +89,15 @@ class YearlyClasses(Product):
                 f"{self.background}, is among them; put it where the number of all that is none "
                 "of your classes shall be"
             )
+        self._asked = years
         self.years = list(years) if years is not None else [self.default_year]
         rest = self.classes.index(self.background)
         self.class_map = np.full(256, rest, np.int64)
         self.class_map[self.classes] = np.arange(len(self.classes))
+        self.paths = options["root"] if options.get("root") is not None else paths
+        self.download, self.checksum = download, checksum
         if options.get("index") is None:
-            where = options.get("root")
-            self._obtain(paths if where is None else where, years, download, checksum)
+            self.obtain()
         # Without a nodata tag, background is what there is no data in
         options.setdefault("fill_value", rest)
         super().__init__(paths, crs, res, None, transforms, cache, time_series, **options)
@@ -108,53 +114,41 @@ class YearlyClasses(Product):
         """Code of each new number, int64 (number of classes,)."""
         return torch.tensor(self.classes)
 
-    def _obtain(
-        self,
-        paths: Path | Iterable[Path],
-        years: Sequence[int] | None,
-        download: bool,
-        checksum: bool,
-    ) -> None:
-        def have(wanted: Sequence[int], fetch: bool, required: bool) -> None:
-            obtain(
-                paths,
-                [self._published(year) for year in wanted],
-                download_missing=fetch,
-                checksum=checksum,
-                required=required,
-                fits="" if required else self.filename_glob,
-                kind=type(self).__name__,
-                remedy=f"Pass download=True, or get it from {self.product_page}.",
-            )
+    @classmethod
+    def archive_of(cls, year: int) -> Archive:
+        """The archive of a year."""
+        return Archive(
+            cls.archive_name.format(year), cls.url.format(year), md5=cls.md5s.get(year),
+            gives=(cls.raster_name.replace("{}", str(year)),), when={"year": str(year)},
+        )  # fmt: skip
 
-        if years is not None:
-            known = [year for year in years if year in self.md5s]
-            have(known, download, True)
-            # a year that came out after this list was made can be read, and not downloaded
-            for year in set(years) - set(known):
-                try:
-                    have([year], False, True)
-                except DatasetNotFoundError as error:
-                    raise ConfigError(
-                        f"{type(self).__name__} has no year {year} that could be downloaded "
-                        f"(expected {min(self.md5s)} to {max(self.md5s)}), and none is there: "
-                        f"{error}"
-                    ) from error
+    def selections(self) -> list[dict[str, str]]:
+        """The years."""
+        return [{"year": str(year)} for year in self.years]
+
+    def obtain(self) -> None:
+        """Have the years that were asked for; if none were, any will do."""
+        known = {str(f.when["year"]): f for f in self.published}
+        if self._asked is None:
+            try:
+                self.have(list(known.values()), fetch=False, required=False)
+            except DatasetNotFoundError:
+                if not self.download:
+                    raise
+                latest = str(self.default_year)
+                self.have([known.get(latest, list(known.values())[-1])], fetch=True, required=True)
             return
-        try:
-            have(sorted(self.md5s), False, False)  # any year will do
-        except DatasetNotFoundError:
-            if not download:
-                raise
-            have([self.default_year], True, True)
-
-    def _published(self, year: int) -> Published:
-        return Published(
-            self.url.format(year),
-            self.archive_name.format(year),
-            self.raster_name.format(year),
-            md5=self.md5s.get(year),
-        )
+        asked = [str(year) for year in self._asked]
+        self.have([known[y] for y in asked if y in known], fetch=self.download, required=True)
+        # a year that came out after this list was made can be read, and not downloaded
+        for year in sorted(set(asked) - set(known)):
+            try:
+                self.have([self.archive_of(int(year))], fetch=False, required=True)
+            except DatasetNotFoundError as error:
+                raise ConfigError(
+                    f"{type(self).__name__} has no year {year} that could be downloaded "
+                    f"(expected {min(known)} to {max(known)}), and none is there: {error}"
+                ) from error
 
     def _keep(self, years: set[int]) -> None:
         frame = self.index
