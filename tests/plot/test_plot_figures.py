@@ -214,16 +214,37 @@ def test_curves_of_lightnings_csv(tmp_path: Path) -> None:
     pd.DataFrame(rows).to_csv(tmp_path / "metrics.csv", index=False)
     figure = training_curves(tmp_path / "metrics.csv", title="run")
     panels = {a.get_title(loc="left"): a for a in figure.axes if a.get_title(loc="left")}
-    assert list(panels) == ["loss", "accuracy", "iou", "lr-Adam"]
+    assert list(panels) == ["loss", "accuracy", "iou of classes", "lr-Adam"]
     lines = {line.get_label(): line for line in panels["loss"].lines}
     np.testing.assert_allclose(lines["train"].get_ydata(), 3.5 - np.arange(6))
     np.testing.assert_allclose(lines["val"].get_xdata(), np.arange(6))
     assert lines["test"].get_ydata()[0] == 0.75
     star = [line for line in panels["loss"].lines if line.get_marker() == "*"]
     assert [(float(s.get_xdata()[0]), float(s.get_ydata()[0])) for s in star] == [(4, 0.5)]
-    assert [t.get_text() for t in panels["iou"].get_legend().get_texts()] == ["a", "b"]
+    assert [t.get_text() for t in panels["iou of classes"].get_legend().get_texts()] == ["a", "b"]
     assert "majority class" in [t.get_text() for t in panels["accuracy"].get_legend().get_texts()]
     assert has(figure, (46, 110, 178)) > 20
+
+
+def test_a_class_has_one_colour_and_one_place_in_the_legend(tmp_path: Path) -> None:
+    classes = list("abcdef")
+    row = {"epoch": 0, "val_f1": 0.5, "val_majority": 0.2, "val_accuracy": 0.4}
+    rows = [row | {f"val_f1/{c}": 0.1 * i for i, c in enumerate(classes)}]
+    ended = {"epoch": 1, "test_f1": 0.4, "test_majority": 0.2, "test_accuracy": 0.4}
+    rows.append(ended | {f"test_f1/{c}": 0.1 * i + 0.05 for i, c in enumerate(classes)})
+    pd.DataFrame(rows).to_csv(tmp_path / "metrics.csv", index=False)
+    panels = {a.get_title(loc="left"): a for a in training_curves(tmp_path / "metrics.csv").axes}
+    assert list(panels) == ["f1", "accuracy", "f1 of classes"]
+
+    def legend(panel: str) -> list[str]:
+        return [t.get_text() for t in panels[panel].get_legend().get_texts()]
+
+    assert legend("f1 of classes") == classes
+    assert legend("accuracy").count("majority class") == 1
+    of = {float(line.get_ydata()[0]): line.get_color() for line in panels["f1 of classes"].lines}
+    for i in range(len(classes)):
+        assert of[0.1 * i] == of[0.1 * i + 0.05]
+    assert len({tuple(colour) for colour in of.values()}) == len(classes)
 
 
 def test_curves_of_what_are_no_metrics(tmp_path: Path) -> None:

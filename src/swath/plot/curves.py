@@ -30,7 +30,7 @@ def training_curves(path: Path, *, title: str | None = None) -> Figure:
     """The curves in a `metrics.csv` of Lightning's `CSVLogger`, one panel a quantity.
 
     ``train_loss``, ``val_loss`` and ``test_loss`` share a panel; so do all of ``val_iou/<class>``,
-    a line each. The best validation value is marked; a test value is a dashed line.
+    a colour each. The best validation value is marked; a test value is a dashed line.
 
     Args:
         path: The CSV file.
@@ -85,7 +85,8 @@ def _panels(table: pd.DataFrame) -> dict[str, list[tuple[str, str, str]]]:
             if stage == "train":
                 continue
             group = "accuracy"  # what a score is to be compared with: a line in its panel
-        found.setdefault(group, []).append((column, stage, part))
+        # a mean over classes is not lost among their lines
+        found.setdefault(f"{group} of classes" if part else group, []).append((column, stage, part))
     order = sorted(found, key=lambda q: (q != "loss", found[q][0][1] == "", found[q][0][2] != ""))
     return {quantity: found[quantity] for quantity in order}
 
@@ -93,24 +94,26 @@ def _panels(table: pd.DataFrame) -> dict[str, list[tuple[str, str, str]]]:
 def _draw_panel(
     axis: Any, table: pd.DataFrame, quantity: str, lines: list[tuple[str, str, str]]
 ) -> None:
-    parts = [part for _, _, part in lines if part]
+    parts = list(dict.fromkeys(part for _, _, part in lines if part))
     colours = default_colours(range(len(parts)))
-    number = 0
     axis.set_title(quantity, fontsize="medium", loc="left")
     for column, stage, part in lines:
         x_name, x, y = _points(table, column, stage)
         if len(y) == 0:
             continue
         if quantity != _MAJORITY and _MAJORITY in column:
-            axis.axhline(y[-1], color="0.45", linestyle=":", linewidth=1.2, label="majority class")
+            if stage != "test":
+                axis.axhline(
+                    y[-1], color="0.45", linestyle=":", linewidth=1.2, label="majority class"
+                )
             continue
         if part:
-            colour: Any = [c / 255 for c in colours[number]]
-            number += 1
+            colour: Any = [c / 255 for c in colours[parts.index(part)]]
             label = part
         else:
             colour, label = _STAGE_COLOURS.get(stage, "0.3"), stage or column
         if stage == "test":
+            label = "_test" if part else label  # in the class's colour: once in the legend
             axis.axhline(y[-1], color=colour, linestyle="--", linewidth=1, label=label)
             continue
         marker = "o" if len(y) < 25 else None
@@ -128,8 +131,13 @@ def _draw_panel(
     axis.grid(color="0.9", linewidth=0.7)
     axis.tick_params(labelsize="small")
     axis.spines[["top", "right"]].set_visible(False)
-    if len(lines) > 1 or lines[0][1]:
-        axis.legend(frameon=False, fontsize="x-small", ncols=2 if len(lines) > 6 else 1)
+    if len(parts) > 4:  # more would hide the lines
+        axis.legend(
+            frameon=False, fontsize="x-small", loc="upper left", bbox_to_anchor=(1, 1),
+            borderaxespad=0,
+        )  # fmt: skip
+    elif len(lines) > 1 or lines[0][1]:
+        axis.legend(frameon=False, fontsize="x-small")
 
 
 def _points(

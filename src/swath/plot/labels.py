@@ -70,7 +70,7 @@ def labelled_images(
         if found is not None and scores is not None:
             found += f" {scores[i]:.2f}"
         if truth is not None:
-            axis.set_title(truth, fontsize=7, pad=10 if found is not None else 3)
+            axis.set_title(truth, fontsize=7, pad=13 if found is not None else 3)
         if found is not None:
             right = truth is None or _name(predictions[i], classes) == truth  # type: ignore[index]
             axis.text(
