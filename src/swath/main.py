@@ -6,6 +6,7 @@ Nothing heavy is imported here: help must come at once.
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
@@ -71,10 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name, *rest = arguments
     if name not in COMMANDS:
-        _say(
-            f"swath: error: there is no command {name!r}; the commands are {', '.join(COMMANDS)}\n",
-            sys.stderr,
-        )
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f": did you mean {near[0]}?" if near else f"; they are {', '.join(COMMANDS)}"
+        _say(f"swath: error: there is no command {name!r}{hint}\n", sys.stderr)
         return 2
     try:
         code = importlib.import_module(COMMANDS[name][0]).run(rest)

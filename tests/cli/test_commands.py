@@ -38,7 +38,9 @@ def test_help_is_quick_and_imports_no_torch() -> None:
 
 def test_a_wrong_command_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fitt"]) == 2
-    assert "no command 'fitt'" in capsys.readouterr().err
+    assert "no command 'fitt': did you mean fit?" in capsys.readouterr().err
+    assert main(["xyz"]) == 2
+    assert "they are demo, init" in capsys.readouterr().err
     assert main(["init"]) == 2
     assert main(["--version"]) == 0
 
@@ -88,7 +90,9 @@ def test_from_folders_to_a_map(
 
     resolved = str(run / "config.yaml")
     assert main(["test", "--config", resolved, "--trainer.enable_progress_bar", "false"]) == 0
-    assert "mean IoU" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "mean IoU" in told.out
+    assert "ckpt_path" not in told.err
     scores = json.loads((run / "test.json").read_text())
     assert 0 < scores["miou"] <= 1
     assert set(scores) >= {"accuracy", "majority", "iou/Water"}

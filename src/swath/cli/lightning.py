@@ -287,6 +287,7 @@ def run_stage(stage: str, argv: Sequence[str]) -> int:
     noises = (
         "does not have many workers",
         "Checkpoint directory",
+        "callbacks used to create the checkpoint",  # a test keeps no best one
         "srun",
         "log_every_n_steps",
         "args parameter is intended",
