@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -110,6 +111,32 @@ def test_links_lead_somewhere(page: str) -> None:
     local = [t for t in targets if not t.startswith(("http:", "https:", "mailto:"))]
     broken = [t for t in local if not (path.parent / t).exists()]
     assert not broken, f"{page} points at {broken}"
+
+
+def there(dotted: str) -> bool:
+    """Whether a name such as ``swath.datasets.CDL`` is a module, or something in one."""
+    first, *rest = dotted.split(".")
+    found: object = importlib.import_module(first)
+    for at, part in enumerate(rest):
+        if not hasattr(found, part):
+            try:
+                importlib.import_module(".".join([first, *rest[: at + 1]]))
+            except ModuleNotFoundError:
+                return False
+        found = getattr(found, part)
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_pages_speak_of_is_there(page: str) -> None:
+    """Modules, classes and functions by their dotted names, and files by their paths."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    gone = [n for n in sorted(set(re.findall(r"\bswath(?:\.\w+)+", text))) if not there(n)]
+    paths = sorted(
+        set(re.findall(r"`((?:src|swath|tests|benchmarks|docs|examples)/[\w./-]+)`", text))
+    )
+    gone += [p for p in paths if not ((ROOT / p).exists() or (ROOT / "src" / p).exists())]
+    assert not gone, f"{page} speaks of {gone}"
 
 
 def test_the_trees_name_what_is_there() -> None:
