@@ -3,6 +3,7 @@
 #
 # PYTHON chooses the interpreter that the virtual environment is made with (3.11 or newer).
 # PYTEST_ARGS goes to pytest: make test PYTEST_ARGS="-x tests/raster".
+# WORKERS is how many processes share the tests; each works with one thread.
 
 PYTHON ?= python3
 VENV ?= .venv
