@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from torch.utils.data import Subset
 
+from swath.datamodules.geo import parts_of
 from swath.datamodules.nongeo import NonGeoDataModule
 from swath.datasets import Benchmark
 from swath.errors import ConfigError
@@ -89,7 +90,7 @@ class BenchmarkDataModule(NonGeoDataModule):
 
     def setup(self, stage: str) -> None:
         """Make the datasets that the stage (fit, validate, test, predict) needs."""
-        for part in {"fit": ("train", "val"), "validate": ("val",)}.get(stage, (stage,)):
+        for part in parts_of(stage):
             setattr(self, f"{part}_dataset", self._split(self.stages[part]))
 
     def _split(self, split: str) -> Any:
@@ -146,9 +147,8 @@ class CutBenchmarkDataModule(BenchmarkDataModule):
 
     def setup(self, stage: str) -> None:
         """Make the datasets that the stage needs; the same parts in every stage."""
-        parts = {"fit": ("train", "val"), "validate": ("val",)}.get(stage, (stage,))
         cut = self._cut()
-        for part in parts:
+        for part in parts_of(stage):
             name = "test" if part == "predict" else part
             setattr(self, f"{part}_dataset", cut[name] if name in cut
                     else self._split(self.stages[part]))  # fmt: skip

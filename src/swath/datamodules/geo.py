@@ -15,7 +15,7 @@ from swath.datasets.folder import NO_LABEL
 from swath.errors import ConfigError
 from swath.typing import Sample
 
-__all__ = ["BaseDataModule", "GeoDataModule"]
+__all__ = ["BaseDataModule", "GeoDataModule", "parts_of"]
 
 
 class BaseDataModule(LightningDataModule):
@@ -129,7 +129,7 @@ class GeoDataModule(BaseDataModule):
 
     def setup(self, stage: str) -> None:
         """Make the datasets that the stage (fit, validate, test, predict) needs."""
-        for part in {"fit": ("train", "val"), "validate": ("val",)}.get(stage, (stage,)):
+        for part in parts_of(stage):
             setattr(self, f"{part}_dataset", self.dataset_class(split=part, **self.kwargs))
 
     def train_dataloader(self) -> DataLoader[Sample]:
@@ -174,6 +174,12 @@ class GeoDataModule(BaseDataModule):
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
         )
+
+
+def parts_of(stage: str) -> tuple[str, ...]:
+    """The datasets of a stage, by name. Lightning's own stages are texts that print otherwise."""
+    name = str(getattr(stage, "value", stage))
+    return {"fit": ("train", "val"), "validate": ("val",)}.get(name, (name,))
 
 
 def stack_padded(samples: Sequence[Sample], shape: tuple[int, int]) -> Sample:

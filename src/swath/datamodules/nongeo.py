@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from swath.datamodules.geo import BaseDataModule
+from swath.datamodules.geo import BaseDataModule, parts_of
 from swath.datasets import (
     NonGeoClassificationDataset,
     NonGeoDataset,
@@ -43,7 +43,7 @@ class NonGeoDataModule(BaseDataModule):
 
     def setup(self, stage: str) -> None:
         """Make the datasets that the stage (fit, validate, test, predict) needs."""
-        for part in {"fit": ("train", "val"), "validate": ("val",)}.get(stage, (stage,)):
+        for part in parts_of(stage):
             setattr(self, f"{part}_dataset", self.dataset_class(split=part, **self.kwargs))  # type: ignore[call-arg]
 
     def train_dataloader(self) -> DataLoader[Sample]:

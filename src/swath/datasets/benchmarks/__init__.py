@@ -4,18 +4,32 @@ from swath.datasets.benchmarks.advance import ADVANCE
 from swath.datasets.benchmarks.bigearthnet import BigEarthNet
 from swath.datasets.benchmarks.bigearthnet_v2 import BigEarthNetV2
 from swath.datasets.benchmarks.cowc import COWC, COWCCounting, COWCDetection
+from swath.datasets.benchmarks.deepglobelandcover import DeepGlobeLandCover
 from swath.datasets.benchmarks.etci2021 import ETCI2021
 from swath.datasets.benchmarks.eurosat import EuroSAT, EuroSAT100, EuroSATRGB, EuroSATSpatial
+from swath.datasets.benchmarks.firerisk import FireRisk
 from swath.datasets.benchmarks.gid15 import GID15
 from swath.datasets.benchmarks.inria import InriaAerialImageLabeling
 from swath.datasets.benchmarks.isprs import Potsdam2D, Vaihingen2D
 from swath.datasets.benchmarks.landcoverai import LandCoverAI, LandCoverAI100
 from swath.datasets.benchmarks.levircd import LEVIRCD, LEVIRCDPlus
+from swath.datasets.benchmarks.loveda import LoveDA
 from swath.datasets.benchmarks.patternnet import PatternNet
 from swath.datasets.benchmarks.resisc45 import RESISC45
 from swath.datasets.benchmarks.seco import SeasonalContrastS2
 from swath.datasets.benchmarks.sen12ms import SEN12MS
 from swath.datasets.benchmarks.so2sat import So2Sat
+from swath.datasets.benchmarks.spacenet import SpaceNet
+from swath.datasets.benchmarks.spacenet_challenges import (
+    SpaceNet1,
+    SpaceNet2,
+    SpaceNet3,
+    SpaceNet4,
+    SpaceNet5,
+    SpaceNet6,
+    SpaceNet7,
+    SpaceNet8,
+)
 from swath.datasets.benchmarks.tropical_cyclone import TropicalCyclone
 from swath.datasets.benchmarks.ucmerced import UCMerced
 from swath.datasets.benchmarks.vhr10 import VHR10
@@ -35,18 +49,30 @@ __all__ = [
     "BigEarthNetV2",
     "COWCCounting",
     "COWCDetection",
+    "DeepGlobeLandCover",
     "EuroSAT",
     "EuroSAT100",
     "EuroSATRGB",
     "EuroSATSpatial",
+    "FireRisk",
     "InriaAerialImageLabeling",
     "LEVIRCDPlus",
     "LandCoverAI",
     "LandCoverAI100",
+    "LoveDA",
     "PatternNet",
     "Potsdam2D",
     "SeasonalContrastS2",
     "So2Sat",
+    "SpaceNet",
+    "SpaceNet1",
+    "SpaceNet2",
+    "SpaceNet3",
+    "SpaceNet4",
+    "SpaceNet5",
+    "SpaceNet6",
+    "SpaceNet7",
+    "SpaceNet8",
     "TropicalCyclone",
     "UCMerced",
     "Vaihingen2D",

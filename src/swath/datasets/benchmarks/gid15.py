@@ -6,6 +6,8 @@ from swath.datasets.catalogue import Archive, Benchmark, Glob, Image, Info, Mask
 
 __all__ = ["GID15"]
 
+_NAME = "GF2_PMS{camera}__L1A{number}-MSS{camera}"
+
 
 class GID15(Benchmark):
     """GID-15: ``image`` (3, 6800, 7200) and ``mask`` of 15 kinds of land; 0 is the background.
@@ -39,11 +41,11 @@ class GID15(Benchmark):
         ),
     )
     rows = Glob(
-        "GID/img_dir/{split}/{name:GF2_PMS[0-9]__L1A[0-9]+-MSS[0-9]}.tif",
-        examples={"name": ("GF2_PMS1__L1A0000564539-MSS1", "GF2_PMS1__L1A0000575925-MSS1")},
+        "GID/img_dir/{split}/GF2_PMS{camera:[12]}__L1A{number:[0-9]+}-MSS{camera}.tif",
+        examples={"camera": ("1", "2")},
     )
     parts = (
-        Image("GID/img_dir/{split}/{name}.tif", size=(64, 64)),
-        Mask("GID/ann_dir/{split}/{name}_15label.png", size=(64, 64),
+        Image("GID/img_dir/{split}/" + _NAME + ".tif", size=(64, 64)),
+        Mask("GID/ann_dir/{split}/" + _NAME + "_15label.png", size=(64, 64),
              when={"split": ("train", "val")}),
     )  # fmt: skip

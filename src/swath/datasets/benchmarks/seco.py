@@ -110,6 +110,9 @@ class SeasonalContrastS2(Benchmark):
     choices = {"version": ("100k", "1m"), "seasons": ("1", "2", "3", "4", "5")}  # noqa: RUF012
     all_band_names = _BANDS
     rgb_bands = ("B4", "B3", "B2")
+    #: Of the three bands of pictures: lower end and width of the values that the authors stretch.
+    mean = {"B4": 3.0, "B3": 2.0, "B2": 0.0}  # noqa: RUF012
+    std = {"B4": 85.0, "B3": 101.0, "B2": 129.0}  # noqa: RUF012
     files = tuple(
         Archive(
             f"seco_{version}.zip",

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from swath.datasets.catalogue import Archive, Benchmark, Dates, Glob, Image, Info, Mask
+import numpy as np
+
+from swath.datasets.catalogue import Archive, Benchmark, Dates, Glob, Image, Info, Mask, Site
 from swath.typing import Path, Sample
 
 __all__ = ["XView2", "xBD"]
 
-_NAME = "{split}/images/{place}_pre_disaster.png"
+_IMAGE = "{split}/images/{disaster}_{number}_%s_disaster.png"
+_TARGET = "{split}/targets/{disaster}_{number}_%s_disaster_target.png"
+
+
+class _Damage(Mask):
+    """The damage of buildings; the mask from before, which is published too, says nothing more."""
+
+    def write(self, site: Site, row: Mapping[str, str], rng: np.random.Generator) -> None:
+        super().write(site, row, rng)
+        Mask(_TARGET % "pre", written=(0, 1), size=self.size).write(site, row, rng)
 
 
 class xBD(Benchmark):  # noqa: N801 - its published name
@@ -51,15 +62,13 @@ class xBD(Benchmark):  # noqa: N801 - its published name
         )
     )
     rows = Glob(
-        _NAME, examples={"place": ("hurricane-harvey_00000072", "hurricane-michael_00000105")}
+        "{split}/images/{disaster:[a-z-]+}_{number:[0-9]+}_pre_disaster.png",
+        examples={"disaster": ("hurricane-harvey", "palu-tsunami", "socal-fire")},
     )
     parts = (
-        Dates([
-            Image("{split}/images/{place}_pre_disaster.png", size=(64, 64)),
-            Image("{split}/images/{place}_post_disaster.png", size=(64, 64)),
-        ]),
-        Mask("{split}/targets/{place}_post_disaster_target.png", size=(64, 64)),
-    )  # fmt: skip
+        Dates([Image(_IMAGE % "pre", size=(64, 64)), Image(_IMAGE % "post", size=(64, 64))]),
+        _Damage(_TARGET % "post", size=(64, 64)),
+    )
 
     def __init__(
         self,
