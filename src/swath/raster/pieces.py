@@ -7,6 +7,7 @@ tile is neither a few rows nor a whole scene.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -197,6 +198,30 @@ class TiffImage:
             mapped,  # type: ignore[arg-type]
             address - mapped.__array_interface__["data"][0],
             (table.row_stride, table.col_stride),
+        )
+
+    def block(self) -> NDArray[Any] | None:
+        """All bands in place, (samples, height, width), as a view of the map, perhaps unaligned.
+
+        None if they have to be decoded, or do not lie there as one regular block.
+        """
+        level, mapped = self.level, self._source.mapped
+        if not self.direct or mapped is None or level.tiles_across != 1 or level.tiles_down != 1:
+            return None
+        offsets, counts = self._places()
+        starts = offsets[:, 0, 0].tolist()
+        item, inside = self.dtype.itemsize, self.form.samples
+        row = self.piece_width * inside * item
+        steps = {b - a for a, b in itertools.pairwise(starts)} or {item}
+        end = max(starts) + row * (self.height - 1) + self.width * inside * item
+        if len(steps) > 1 or not counts.all() or not min(starts) or end > self._source.size:
+            return None
+        return np.ndarray(
+            (self.samples, self.height, self.width),
+            self.dtype,
+            mapped,  # type: ignore[arg-type]
+            starts[0],
+            (steps.pop(), row, inside * item),
         )
 
     def decode(self, plane: int, ty: int, tx: int) -> NDArray[Any]:

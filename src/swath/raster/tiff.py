@@ -72,6 +72,13 @@ class TiffSource:
         """Addresses of the tiles; see `Source.direct`."""
         return self._images[level].addresses(band)
 
+    def block(self) -> NDArray[Any] | None:
+        """All bands in place, read-only (count, height, width), where a file is so simple.
+
+        None if it has to be decoded, or is in pieces.
+        """
+        return self._images[0].block()
+
     def _mask(self, level: int, ty: int, tx: int) -> NDArray[np.uint8]:
         """The mask under one tile of the image; the mask's own tiles may be cut differently."""
         assert self._masks is not None  # noqa: S101 - the caller has looked

@@ -69,9 +69,9 @@ class Patches(BandFiles):
     """
 
     def __init__(self, s1: str, s2: str, s2_dtype: str = "uint16", **options: Any) -> None:
-        sizes = {"B01": (10, 10), "B09": (10, 10)}
-        sizes |= dict.fromkeys(("B05", "B06", "B07", "B8A", "B11", "B12"), (30, 30))
-        super().__init__(s2, located=True, size=(60, 60), sizes=sizes, **options)
+        sizes = {"B01": (20, 20), "B09": (20, 20)}
+        sizes |= dict.fromkeys(("B05", "B06", "B07", "B8A", "B11", "B12"), (60, 60))
+        super().__init__(s2, located=True, size=(120, 120), sizes=sizes, **options)
         self.s1, self.dtypes = s1, {b: "float32" if b in S1 else s2_dtype for b in S1 + S2}
 
     def path(self, site: Site, row: Row, band: str) -> str:

@@ -159,7 +159,7 @@ class BigEarthNetV2(Benchmark):
             )
         ),
         Mask(f"Reference_Maps/{_PATCH}reference_map.tif", values=_CODES, ignore=_IGNORE,
-             size=(60, 60), dtype="uint16", crs=("EPSG:32633", "EPSG:32629")),
+             size=(120, 120), dtype="uint16", crs=("EPSG:32633", "EPSG:32629")),
         Labels(),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Whole small images read fast: TIFFs by our own reader, others by Pillow."""
+"""Whole small images read fast: TIFFs by our own reader, plain JPEGs and PNGs by their codecs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,14 +14,21 @@ from swath.datasets.nongeo import read_image
 from swath.errors import BandError, FileMissingError
 from swath.geometry import Grid
 from swath.raster import open_source, read_info
+from swath.raster.tiff import TiffSource
 
 __all__ = ["grid_of", "read_pixels"]
 
 _TIFFS = (".tif", ".tiff")
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Its stubs know fewer buffer types than it takes.
+_codecs: Any = imagecodecs
 
 
 def read_pixels(path: str, bands: Sequence[int] | None = None) -> NDArray[Any]:
-    """All pixels of an image file as (C, H, W) in its own type.
+    """All pixels of an image file as (C, H, W) in its own type, not to be written to.
+
+    An uncompressed TIFF is not read but looked at where it lies in the memory map, so that
+    converting its pixels is the only pass over them.
 
     Args:
         path: A TIFF, or whatever `swath.datasets.nongeo.read_image` reads.
@@ -38,11 +46,40 @@ def read_pixels(path: str, bands: Sequence[int] | None = None) -> NDArray[Any]:
             f"{path} is missing from the dataset: fetch it again (swath datasets verify says what "
             "else is)"
         )
-    pixels = read_image(path)
+    pixels = _decoded(path)
+    if pixels is None:
+        pixels = read_image(path)
     if bands is None or list(bands) == list(range(len(pixels))):
         return pixels
     _check(path, bands, len(pixels))
     return pixels[list(bands)]
+
+
+def _decoded(path: str) -> NDArray[Any] | None:
+    """A plain JPEG or PNG, in a fraction of the time that Pillow takes to set out; None for others.
+
+    Those that are cut short, have a palette, transparency, four inks or other numbers of bits are
+    left to Pillow, which says what is wrong with them or turns them into colours.
+    """
+    kind = path.lower().rsplit(".", 1)[-1]
+    if kind not in ("jpg", "jpeg", "png"):
+        return None
+    with open(path, "rb") as file:
+        data = file.read()
+    try:
+        if data[:3] == b"\xff\xd8\xff" and data[-2:] == b"\xff\xd9":
+            found = _codecs.jpeg8_decode(data)
+        elif data[:8] == _PNG and data[24:26] in (b"\x08\0", b"\x08\2") and b"tRNS" not in data:
+            found = _codecs.png_decode(data)
+        else:
+            return None
+    except Exception:  # whatever a decoder says: Pillow says it in its own words
+        return None
+    if found.dtype != np.uint8:
+        return None
+    if found.ndim == 2:
+        return found[None]
+    return found.transpose(2, 0, 1) if found.shape[2] == 3 else None
 
 
 def _tiff(path: str, bands: Sequence[int] | None) -> NDArray[Any]:
@@ -50,6 +87,9 @@ def _tiff(path: str, bands: Sequence[int] | None) -> NDArray[Any]:
     info = source.info
     wanted = range(info.count) if bands is None else bands
     _check(path, wanted, info.count)
+    block = source.block() if isinstance(source, TiffSource) else None
+    if block is not None:
+        return block if bands is None else block[list(bands)]
     level = info.levels[0]
     out = np.empty((len(wanted), info.height, info.width), info.dtype)
     high, wide = level.tile_height, level.tile_width
