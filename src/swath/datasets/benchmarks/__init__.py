@@ -1,9 +1,11 @@
 """Published datasets, one file each."""
 
 from swath.datasets.benchmarks.advance import ADVANCE
+from swath.datasets.benchmarks.benin import BeninSmallHolderCashews
 from swath.datasets.benchmarks.bigearthnet import BigEarthNet
 from swath.datasets.benchmarks.bigearthnet_v2 import BigEarthNetV2
 from swath.datasets.benchmarks.cowc import COWC, COWCCounting, COWCDetection
+from swath.datasets.benchmarks.cv4a import CV4AKenyaCropType
 from swath.datasets.benchmarks.deepglobelandcover import DeepGlobeLandCover
 from swath.datasets.benchmarks.etci2021 import ETCI2021
 from swath.datasets.benchmarks.eurosat import EuroSAT, EuroSAT100, EuroSATRGB, EuroSATSpatial
@@ -19,6 +21,7 @@ from swath.datasets.benchmarks.resisc45 import RESISC45
 from swath.datasets.benchmarks.seco import SeasonalContrastS2
 from swath.datasets.benchmarks.sen12ms import SEN12MS
 from swath.datasets.benchmarks.so2sat import So2Sat
+from swath.datasets.benchmarks.solarplantsbrazil import SolarPlantsBrazil
 from swath.datasets.benchmarks.spacenet import SpaceNet
 from swath.datasets.benchmarks.spacenet_challenges import (
     SpaceNet1,
@@ -32,6 +35,7 @@ from swath.datasets.benchmarks.spacenet_challenges import (
 )
 from swath.datasets.benchmarks.tropical_cyclone import TropicalCyclone
 from swath.datasets.benchmarks.ucmerced import UCMerced
+from swath.datasets.benchmarks.usavars import USAVars
 from swath.datasets.benchmarks.vhr10 import VHR10
 from swath.datasets.benchmarks.xview2 import XView2, xBD
 from swath.datasets.benchmarks.zuericrop import ZueriCrop
@@ -45,10 +49,12 @@ __all__ = [
     "RESISC45",
     "SEN12MS",
     "VHR10",
+    "BeninSmallHolderCashews",
     "BigEarthNet",
     "BigEarthNetV2",
     "COWCCounting",
     "COWCDetection",
+    "CV4AKenyaCropType",
     "DeepGlobeLandCover",
     "EuroSAT",
     "EuroSAT100",
@@ -64,6 +70,7 @@ __all__ = [
     "Potsdam2D",
     "SeasonalContrastS2",
     "So2Sat",
+    "SolarPlantsBrazil",
     "SpaceNet",
     "SpaceNet1",
     "SpaceNet2",
@@ -75,6 +82,7 @@ __all__ = [
     "SpaceNet8",
     "TropicalCyclone",
     "UCMerced",
+    "USAVars",
     "Vaihingen2D",
     "XView2",
     "ZueriCrop",

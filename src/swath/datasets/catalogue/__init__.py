@@ -13,6 +13,7 @@ from swath.datasets.catalogue.joined import Joined
 from swath.datasets.catalogue.layer import PublishedLayer
 from swath.datasets.catalogue.layer_parts import Features, LayerPart, Lines, Raster
 from swath.datasets.catalogue.miniature import files_of, make_miniature, pack_miniature
+from swath.datasets.catalogue.numbers import Numbers
 from swath.datasets.catalogue.objects import Found, Objects
 from swath.datasets.catalogue.parts import (
     BandFiles,
@@ -38,6 +39,7 @@ from swath.datasets.catalogue.rows import (
 from swath.datasets.catalogue.site import Site
 from swath.datasets.catalogue.stack import Dates, MaskStack, Sensors
 from swath.datasets.catalogue.table import Rows
+from swath.datasets.catalogue.vectors import VectorMask
 
 __all__ = [
     "TASKS",
@@ -66,6 +68,7 @@ __all__ = [
     "Mask",
     "MaskStack",
     "MultispectralBenchmark",
+    "Numbers",
     "Objects",
     "Part",
     "Pattern",
@@ -82,6 +85,7 @@ __all__ = [
     "Together",
     "UnsplitBenchmark",
     "Value",
+    "VectorMask",
     "dataset_class",
     "files_of",
     "list_datasets",
