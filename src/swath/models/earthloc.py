@@ -240,7 +240,6 @@ def earthloc(
     """
     if args:
         kwargs["in_channels"], args = args[0], args[1:]
-    request = Request.of(EarthLoc_Weights, weights, bands, kwargs.get("in_channels"))
-    channels = request.in_channels or kwargs.get("in_channels", 3)
-    kwargs.pop("in_channels", None)
+    request = Request.settle(EarthLoc_Weights, weights, bands, kwargs, "in_channels")
+    channels = kwargs.pop("in_channels", 3)
     return request.finish(EarthLoc(channels, *args, **kwargs), stem="backbone.conv1.weight")

@@ -72,6 +72,33 @@ class Request:
         names = member.bands if fit is None else fit.target
         return cls(member, fit, names, count if count is not None else in_channels)
 
+    @classmethod
+    def settle(
+        cls,
+        enum: type[WeightsEnum],
+        weights: Any,
+        bands: Sequence[str | float] | None,
+        options: dict[str, Any],
+        name: str = "in_chans",
+    ) -> Request:
+        """`of`, and the number of channels among `options` for the model is what came out.
+
+        Args:
+            enum: As for `of`.
+            weights: As for `of`.
+            bands: As for `of`.
+            options: Of the model; changed in place.
+            name: What the model calls its channels.
+
+        Raises:
+            ConfigError: There are no such weights.
+            BandError: The bands do not fit the weights, or contradict the number of channels.
+        """
+        request = cls.of(enum, weights, bands, options.pop(name, None))
+        if request.in_channels is not None:
+            options[name] = request.in_channels
+        return request
+
     def finish(
         self,
         model: Model,

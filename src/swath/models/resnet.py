@@ -39,9 +39,7 @@ def _resnet(
     bands: Sequence[str | float] | None,
     kwargs: dict[str, Any],
 ) -> nn.Module:
-    request = Request.of(enum, weights, bands, kwargs.pop("in_chans", None))
-    if request.in_channels is not None:
-        kwargs["in_chans"] = request.in_channels
+    request = Request.settle(enum, weights, bands, kwargs)
     model: nn.Module = timm.create_model(name, *args, **kwargs)
     own = model.state_dict()
     # features_only with few out_indices leaves out the last stages

@@ -207,9 +207,7 @@ def scalemae_large_patch16(
         ConfigError: There are no such weights.
         BandError: The bands do not fit the weights.
     """
-    request = Request.of(ScaleMAELarge16_Weights, weights, bands, kwargs.get("in_chans"))
-    if request.in_channels is not None:
-        kwargs["in_chans"] = request.in_channels
+    request = Request.settle(ScaleMAELarge16_Weights, weights, bands, kwargs)
     sizes = {"patch_size": 16, "embed_dim": 1024, "depth": 24, "num_heads": 16}
     model = ScaleMAE(*args, **{**sizes, **kwargs})
     own = model.state_dict()

@@ -164,8 +164,6 @@ def tilenet(
     """
     if args:
         kwargs["in_channels"], args = args[0], args[1:]
-    request = Request.of(TileNet_Weights, weights, bands, kwargs.get("in_channels"))
-    if request.in_channels is not None:
-        kwargs["in_channels"] = request.in_channels
+    request = Request.settle(TileNet_Weights, weights, bands, kwargs, "in_channels")
     channels = kwargs.pop("in_channels", 4)
     return request.finish(TileNet(channels, *args, **kwargs), stem="conv1.weight")

@@ -78,9 +78,7 @@ def _vit(
     bands: Sequence[str | float] | None,
     kwargs: dict[str, Any],
 ) -> nn.Module:
-    request = Request.of(enum, weights, bands, kwargs.pop("in_chans", None))
-    if request.in_channels is not None:
-        kwargs["in_chans"] = request.in_channels
+    request = Request.settle(enum, weights, bands, kwargs)
     if request.weights is not None and "img_size" in request.weights.meta:
         kwargs.setdefault("img_size", request.weights.meta["img_size"])
     kwargs.setdefault("dynamic_img_size", True)
