@@ -23,16 +23,15 @@ from swath.datasets.benchmarks.sen12ms import SEN12MS
 from swath.datasets.benchmarks.so2sat import So2Sat
 from swath.datasets.benchmarks.solarplantsbrazil import SolarPlantsBrazil
 from swath.datasets.benchmarks.spacenet import SpaceNet
-from swath.datasets.benchmarks.spacenet_challenges import (
+from swath.datasets.benchmarks.spacenet_buildings import (
     SpaceNet1,
     SpaceNet2,
-    SpaceNet3,
-    SpaceNet4,
-    SpaceNet5,
     SpaceNet6,
     SpaceNet7,
     SpaceNet8,
 )
+from swath.datasets.benchmarks.spacenet_offnadir import SpaceNet4
+from swath.datasets.benchmarks.spacenet_roads import SpaceNet3, SpaceNet5
 from swath.datasets.benchmarks.tropical_cyclone import TropicalCyclone
 from swath.datasets.benchmarks.ucmerced import UCMerced
 from swath.datasets.benchmarks.usavars import USAVars
