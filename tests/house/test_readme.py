@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from house import ROOT
@@ -60,6 +63,38 @@ def test_the_example_of_weights_runs(
     found, shapes = capsys.readouterr().out.splitlines()[-2:]
     assert "SENTINEL2" in found
     assert shapes.startswith("[(2, 256, 56, 56), (2, 512, 28, 28), (2, 1024, 14, 14)")
+
+
+@pytest.fixture
+def published_eurosat(tmp_path: Path, loopback: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """EuroSAT's miniature, served from this machine as if it were what is published."""
+    from swath.datasets import EuroSAT, make_miniature
+    from swath.datasets.catalogue import pack_miniature
+
+    make_miniature(EuroSAT, tmp_path / "tree")
+    pack_miniature(EuroSAT.files, tmp_path / "tree", tmp_path / "packed")
+    files = []
+    for file in EuroSAT.files:
+        data = (tmp_path / "packed" / file.name).read_bytes()
+        digest = hashlib.sha256(data).hexdigest()
+        files.append(replace(file, url=loopback.put(f"/{file.name}", data), sha256=digest))
+    monkeypatch.setattr(EuroSAT, "files", tuple(files))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_examples_of_datasets_run(
+    published_eurosat: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, _, code, *_ = blocks("python")
+    run(code)
+    assert capsys.readouterr().out.startswith("3 torch.Size([3, 64, 64]) ")
+    assert (published_eurosat / "sample.png").is_file()
+    shell, *_ = [b for b in blocks("sh") if "swath datasets" in b]
+    for line in shell.splitlines():
+        assert main(line.split()[1:]) == 0, capsys.readouterr().err
+    assert (published_eurosat / "samples.png").is_file()
+    assert "samples (train 3, val 3, test 3) are ready" in capsys.readouterr().out
 
 
 @pytest.fixture
