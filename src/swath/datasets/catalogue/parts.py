@@ -21,6 +21,7 @@ from swath.datasets.catalogue.site import Site
 from swath.datasets.catalogue.windows import Window, pixels_of, window_grid
 from swath.datasets.catalogue.writing import write_picture
 from swath.errors import BandError, UnreadableFileError
+from swath.geometry import Grid
 
 __all__ = ["BandFiles", "Image", "Label", "Labels", "Mask", "Part", "Value"]
 
@@ -390,11 +391,16 @@ def float_tensor(pixels: NDArray[Any]) -> Tensor:
 def place_of(path: str, window: Window | None = None) -> dict[str, Tensor]:
     """``bounds`` and ``transform`` of an image or a window of it, as in samples of layers."""
     grid = grid_of(path)
+    if grid is not None and window is not None:
+        grid = window_grid(grid, window)
+    return place_on(grid)
+
+
+def place_on(grid: Grid | None) -> dict[str, Tensor]:
+    """``bounds`` and ``transform`` of a grid, as in samples of layers; NaN where it is unknown."""
     if grid is None:
         nowhere = torch.full((9,), torch.nan, dtype=torch.float64)
         return {"bounds": nowhere, "transform": nowhere.clone()}
-    if window is not None:
-        grid = window_grid(grid, window)
     xmin, ymin, xmax, ymax = grid.bounds
     xres, yres = grid.res
     # x, y and time as start, stop, step; an image of a benchmark has no time
