@@ -31,7 +31,14 @@ from swath.typing import Path
 if TYPE_CHECKING:
     from geopandas import GeoDataFrame
 
-__all__ = ["build_index", "cut_to_valid", "index_from_frame", "keep_folder", "resolution_in"]
+__all__ = [
+    "build_index",
+    "cut_to_valid",
+    "header_footprints",
+    "index_from_frame",
+    "keep_folder",
+    "resolution_in",
+]
 
 log = logging.getLogger(__name__)
 
@@ -124,12 +131,12 @@ def build_index(
     t0[undated] = nanoseconds(mint)
     open_end = np.array([s is None for s in stop])
     t1[open_end] = nanoseconds(maxt)
-    crs, shapes, corners = _footprints(table, crs)
+    crs, shapes, corners = header_footprints(table, crs)
     columns: dict[str, Any] = {"filepath": names, "grid_x": corners[:, 0], "grid_y": corners[:, 1]}
     return make_frame(columns, shapes, t0, t1, crs)
 
 
-def _footprints(
+def header_footprints(
     table: HeaderTable, crs: CRS | None
 ) -> tuple[CRS, NDArray[Any], NDArray[np.float64]]:
     """The layer's CRS, each file's footprint in it, and a corner of its pixels (NaN: none there).

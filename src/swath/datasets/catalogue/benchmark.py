@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from swath.datasets.catalogue.description import MADE_UP, File, Info, applies
+from swath.datasets.catalogue.located import Located
 from swath.datasets.catalogue.parts import Part, check_bands
 from swath.datasets.catalogue.rows import RowSource
 from swath.datasets.catalogue.site import Site
@@ -26,7 +27,7 @@ __all__ = ["Benchmark", "MultispectralBenchmark", "UnsplitBenchmark"]
 logger = logging.getLogger(__name__)
 
 
-class Benchmark(NonGeoDataset):
+class Benchmark(Located, NonGeoDataset):
     """Samples of a published dataset, by number. A subclass describes it and has no code.
 
     Args:
