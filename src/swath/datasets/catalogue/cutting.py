@@ -12,7 +12,7 @@ import numpy as np
 
 from swath.datasets.catalogue.rows import read_text
 from swath.datasets.catalogue.windows import image_shape, read_window
-from swath.errors import FileMissingError, UnreadableFileError, WriteError
+from swath.errors import FileMissingError, SwathError, UnreadableFileError, WriteError
 
 __all__ = ["cut_listed", "tile_places"]
 
@@ -81,6 +81,8 @@ def cut_listed(
         (beside / MARK).write_text(json.dumps({"tiles": sum(map(len, places.values()))}))
         if not out.is_dir():  # another process may have been faster
             beside.rename(out)
+    except SwathError:
+        raise
     except OSError as error:
         if not out.is_dir():
             raise WriteError(
