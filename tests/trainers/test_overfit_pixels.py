@@ -1,0 +1,116 @@
+"""Each family of networks learns a tiny set by heart: classes and numbers of pixels, change."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import pytest
+import timm
+import torch
+from learning import learn, scenes, scores
+from torch import nn
+
+from swath.models import (
+    BTC,
+    segmentation_model,
+    swin_t,
+)
+from swath.trainers import (
+    ChangeDetectionTask,
+    PixelwiseRegressionTask,
+    SemanticSegmentationTask,
+    SpatioTemporalSegmentation,
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+SWIN: dict[str, Any] = {"embed_dim": 16, "depths": [1, 1, 1, 1], "num_heads": [1, 2, 2, 4],
+                        "stochastic_depth_prob": 0.0}  # fmt: skip
+
+
+def swin_under(decoder: str) -> nn.Module:
+    return segmentation_model(swin_t(in_chans=3, num_classes=0, **SWIN), decoder, 3)
+
+
+def vit_under(decoder: str) -> nn.Module:
+    trunk = timm.create_model("test_vit", img_size=32, patch_size=8, num_classes=0)
+    return segmentation_model(trunk, decoder, 3)
+
+
+#: Model and backbone by name, or a module; learning rate.
+SEGMENTATION: dict[str, tuple[str | Callable[[], nn.Module], str, float]] = {
+    "fcn": ("fcn", "", 1e-2),
+    "unet resnet": ("unet", "test_resnet", 5e-3),
+    "unet++ convnext": ("unet++", "test_convnext", 3e-3),
+    "linknet efficientnet": ("linknet", "test_efficientnet", 5e-3),
+    "manet resnet": ("manet", "test_resnet", 5e-3),
+    "fpn resnet": ("fpn", "test_resnet", 5e-3),
+    "fpn swin": (functools.partial(swin_under, "fpn"), "", 3e-3),
+    "upernet swin": (functools.partial(swin_under, "upernet"), "", 3e-3),
+    "segformer vit": (functools.partial(vit_under, "segformer"), "", 3e-3),
+    "deeplabv3+ resnet": ("deeplabv3+", "test_resnet", 5e-3),
+}
+
+
+@pytest.mark.parametrize("name", SEGMENTATION)
+def test_segmentation(name: str) -> None:
+    model, backbone, lr = SEGMENTATION[name]
+    torch.manual_seed(0)
+    task = SemanticSegmentationTask(
+        model if isinstance(model, str) else model(), backbone, num_classes=3, lr=lr,
+        in_channels=3, num_filters=16,
+    )  # fmt: skip
+    batch = scenes()
+    learn(task, batch, 60, enough=0.04)
+    assert scores(task, batch)["miou"] > 0.85
+
+
+def small_btc() -> nn.Module:
+    narrow = functools.partial(swin_t, **SWIN)
+    with mock.patch.dict(sys.modules[BTC.__module__]._SWINS, swin_tiny=narrow):  # type: ignore[attr-defined]
+        return BTC("swin_tiny", in_channels=3, decoder_channels=32)
+
+
+def test_change() -> None:
+    """A transformer of pairs; convolutional networks are in test_change_and_series.py."""
+    torch.manual_seed(0)
+    found = scenes()
+    before = 0.1 * torch.randn_like(found["image"])
+    before[:3] += found["mask"][:3, None] * (found["mask"][:3, None] == 1)  # no change there
+    image = torch.stack([before, found["image"] + before * (found["mask"][:, None] == 1)], 1)
+    mask = (found["mask"] > 0).long()
+    image[:2] = image[:2, 1:].expand(-1, 2, -1, -1, -1).clone()  # nothing changed at all
+    mask[:2] = 0
+    for i in range(2, 6):
+        image[i, 0] = before[i] * 0.1
+    task = ChangeDetectionTask(small_btc(), in_channels=3, lr=3e-3)
+    batch = {"image": image, "mask": mask}
+    learn(task, batch, 60)
+    assert scores(task, batch)["iou/change"] > 0.85
+
+
+def test_numbers_of_pixels() -> None:
+    torch.manual_seed(0)
+    found = scenes()
+    task = PixelwiseRegressionTask("unet", "test_resnet", in_channels=3, lr=5e-3)
+    batch = {"image": found["image"], "mask": found["height"]}
+    learn(task, batch, 60)
+    assert scores(task, batch)["r2"] > 0.9
+
+
+@pytest.mark.parametrize("pool", ["mean", "max"])
+def test_pooled_series(pool: str) -> None:
+    """The square is there at one of three dates alone."""
+    torch.manual_seed(0)
+    found = scenes()
+    image = 0.1 * torch.randn(6, 3, 3, 32, 32)
+    image[torch.arange(6), torch.arange(6) % 3] = found["image"]
+    task = SpatioTemporalSegmentation(
+        "unet", 3, num_classes=3, backbone="test_resnet", lr=5e-3, pool=pool
+    )
+    batch = {"image": image, "mask": found["mask"]}
+    learn(task, batch, 40)
+    assert scores(task, batch)["miou"] > 0.9
