@@ -12,6 +12,7 @@ from swath.datasets.catalogue import (
     MaskStack,
     Sensors,
 )
+from swath.datasets.catalogue.hosts import google_drive
 
 __all__ = ["ETCI2021"]
 
@@ -48,7 +49,7 @@ class ETCI2021(Benchmark):
     files = tuple(
         Archive(
             name,
-            f"https://drive.google.com/file/d/{number}",
+            google_drive(number),
             md5=digest,
             gives=(f"{folder}/",),
             when={"split": folder},

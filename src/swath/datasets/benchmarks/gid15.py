@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from swath.datasets.catalogue import Archive, Benchmark, Glob, Image, Info, Mask
+from swath.datasets.catalogue.hosts import google_drive
 
 __all__ = ["GID15"]
 
@@ -35,7 +36,7 @@ class GID15(Benchmark):
     files = (
         Archive(
             "gid-15.zip",
-            "https://drive.google.com/file/d/1zbkCEXPEKEV6gq19OKmIbaT8bXXfWW6u",
+            google_drive("1zbkCEXPEKEV6gq19OKmIbaT8bXXfWW6u"),
             md5="615682bf659c3ed981826c6122c10c83",
             gives=("GID/",),
         ),
