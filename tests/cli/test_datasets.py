@@ -127,6 +127,8 @@ def test_misspelt_names(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> N
     text = refused(capsys, "plot", "UCMerced", "--root", place, "--out", "x.png", "--version", "2")
     assert "no option --version" in text
     assert "no folder" in refused(capsys, "verify", "UCMerced", "--root", place + "/none")
+    (tmp_path / "file").touch()
+    assert "is a file" in refused(capsys, "download", "UCMerced", "--root", place + "/file")
     assert main(["datasets"]) == 2
     assert main(["datasets", "download", "UCMerced"]) == 2
     assert main(["datasets", "list", "--sensor", "x"]) == 2
@@ -180,7 +182,7 @@ def test_download_and_verify(
     assert re.search(r"to download, and extracting .* free there", text)
     assert "9 samples (train 3, val 3, test 3) are ready" in text
     asked = len(loopback.requests)
-    assert "all of it is in" in said(capsys, "download", "UCMerced", "--root", str(root))
+    assert "its files are in" in said(capsys, "download", "UCMerced", "--root", str(root))
     assert len(loopback.requests) == asked
     text = said(capsys, "verify", "UCMerced", "--root", str(root))
     assert len(re.findall(r"  right$", text, re.M)) == 4

@@ -47,13 +47,15 @@ class Chosen:
             SplitError: There is no such split.
         """
         kind = dataset_class(options.name)
-        split = getattr(options, "split", None)
+        root, split = pathlib.Path(options.root), getattr(options, "split", None)
+        if root.is_file():
+            raise ConfigError(f"{root} is a file: expected the folder of {kind.__name__}")
         if split is not None and split not in kind.splits:
             raise SplitError(
                 f"{kind.__name__} has no split {split!r}: "
                 + (f"expected {', '.join(kind.splits)}" if kind.splits else "it has none at all")
             )
-        return cls(kind, pathlib.Path(options.root), _arguments(kind, extra), split)
+        return cls(kind, root, _arguments(kind, extra), split)
 
     @property
     def splits(self) -> tuple[str, ...]:

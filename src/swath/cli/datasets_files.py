@@ -42,10 +42,10 @@ def download(chosen: Chosen, *, checksum: bool = True) -> int:
 def _plan(chosen: Chosen, files: Sequence[File], lost: Sequence[File]) -> Iterator[str]:
     root, single = chosen.root, volumes(lost)
     if not lost:
-        yield f"{chosen}: all of it is in {root}."
+        yield f"{chosen}: its files are in {root}."
         return
     count = f"{len(lost)} of {len(files)} files" if len(files) > 1 else "its file"
-    yield f"{chosen}: {count} {'are' if len(lost) > 1 else 'is'} not in {root} yet."
+    yield f"{chosen}: {count} {'are' if len(files) > 1 else 'is'} not in {root} yet."
     for file in single:
         size = f", {size_text(file.size)}" if file.size else ""
         begun = root / f"{file.name}.part"
@@ -56,7 +56,7 @@ def _plan(chosen: Chosen, files: Sequence[File], lost: Sequence[File]) -> Iterat
     packed = any(isinstance(f, Archive) for f in lost)
     more = ", and extracting takes about as much again or more" if packed else ""
     if need is None:
-        yield f"How large it is is not published. {size_text(free)} are free there."
+        yield f"Its size is not published. {size_text(free)} are free there."
         return
     yield f"{size_text(need)} to download{more}. {size_text(free)} are free there."
     if need > free:
@@ -100,9 +100,10 @@ def verify(chosen: Chosen) -> int:
     say(_states(root, found))
     bad = [file for file, problem in found if problem]
     if bad:
-        say(["", f"{chosen}: {len(bad)} of {len(found)} files are wrong or not there. "
+        are = "is" if len(bad) == 1 else "are"
+        say(["", f"{chosen}: {len(bad)} of {len(found)} files {are} wrong or not there.",
              f"`swath datasets download {chosen.kind.__name__} --root {root}` fetches what is "
-             "missing; delete what is wrong first."])  # fmt: skip
+             "missing, and replaces what is wrong."])  # fmt: skip
         return 1
     say(["", f"{chosen}: all {len(found)} files are right." if len(found) != 1 else
          f"{chosen}: its file is right."])  # fmt: skip

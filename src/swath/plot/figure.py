@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from swath.errors import WriteError
 from swath.plot.image import Colour
 from swath.typing import Path
 
@@ -54,13 +56,22 @@ def class_legend(
 
 
 def save_figure(figure: Figure, path: Path, *, dpi: float | None = None) -> str:
-    """Write a figure as PNG, PDF or SVG (by the suffix), whole or not at all."""
+    """Write a figure as PNG, PDF or SVG (by the suffix), whole or not at all.
+
+    Raises:
+        WriteError: It cannot be written there.
+    """
     target = LocalPath(os.fspath(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(part, dpi=dpi or figure.dpi)
         os.replace(part, target)
+    except OSError as error:
+        raise WriteError(
+            f"{target} cannot be written: {error.strerror or error}. Choose a folder that can be"
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
     return str(target)

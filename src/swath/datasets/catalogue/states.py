@@ -94,8 +94,7 @@ def verify_files(root: pathlib.Path, files: Iterable[File]) -> list[tuple[File, 
     found = []
     for file in files:
         problem = ""
-        volumes: list[File] = [file, *(file.volumes if isinstance(file, Archive) else ())]
-        there = [v for v in volumes if (root / v.name).is_file()]
+        there = [v for v in _volumes(file) if (root / v.name).is_file()]
         if there:
             for volume in there:
                 try:
@@ -119,6 +118,11 @@ def _others(file: File) -> list[str]:
     return [v.name for v in file.volumes] if isinstance(file, Archive) else []
 
 
+def _mark(root: pathlib.Path, archive: Archive) -> pathlib.Path:
+    """The file that a finished extraction has left."""
+    return _folder(root, archive) / f".{pathlib.Path(archive.name).name}.extracted"
+
+
 def _folder(root: pathlib.Path, archive: Archive) -> pathlib.Path:
     return root / archive.into if archive.into else (root / archive.name).parent
 
@@ -134,7 +138,7 @@ def is_ready(root: pathlib.Path, file: File, *, checksum: bool) -> bool:
     if not isinstance(file, Archive):
         return path.is_file() and (not checksum or _verified(path, file))
     folder = _folder(root, file)
-    mark = folder / f".{path.name}.extracted"
+    mark = _mark(root, file)
     if mark.is_file():
         # Looking at a million files again for each split takes long: once a process is enough.
         key = (str(mark), mark.stat().st_mtime_ns)
@@ -208,8 +212,7 @@ def _verified(path: pathlib.Path, file: File) -> bool:
 
 
 def _obtain(root: pathlib.Path, file: File, *, fetch: bool, checksum: bool, progress: bool) -> None:
-    volumes: list[File] = [file, *(file.volumes if isinstance(file, Archive) else ())]
-    for volume in volumes:
+    for volume in _volumes(file):
         path = root / volume.name
         md5, sha256 = (volume.md5, volume.sha256) if checksum else (None, None)
         if fetch and volume.url is not None:
@@ -226,11 +229,28 @@ def _obtain(root: pathlib.Path, file: File, *, fetch: bool, checksum: bool, prog
         )  # fmt: skip
 
 
+def _volumes(file: File) -> list[File]:
+    return [file, *(file.volumes if isinstance(file, Archive) else ())]
+
+
+def _lacking(root: pathlib.Path, file: File, volume: File) -> str:
+    """A file's name, its size, and whether it was extracted once."""
+    told = [size_text(volume.size)] if volume.size else []
+    if isinstance(file, Archive) and _mark(root, file).is_file():
+        told.append("it was extracted, and files are gone since")
+    return f"{volume.name} ({', '.join(told)})" if told else volume.name
+
+
 def not_found(name: str, info: Info, root: pathlib.Path | str, lost: Sequence[File]) -> str:
     """What to tell somebody whose files are not there, and how to get them."""
-    names = [f.name + (f" ({size_text(f.size)})" if f.size else "") for f in lost]
+    place = pathlib.Path(root)
+    if place.is_file():
+        return f"{root} is a file: expected the folder of {name}"
+    names = [_lacking(place, f, v) for f in lost for v in _volumes(f)
+             if not (place / v.name).exists()] or [f.name for f in lost]  # fmt: skip
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    text = f"{name} is not complete in {root}: {shown} is neither extracted nor there as published"
+    are = "is" if len(names) == 1 else "are"
+    text = f"{name} is not complete in {root}: {shown} {are} not there, as published or extracted"
     if any(u is None for f in lost for u in _addresses(f)):
         how = info.account or "It has no address that can be downloaded without a browser"
         return f"{text}. {how}: fetch it from {info.homepage} and put it into {root}"
