@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from swath.datasets.catalogue import Archive, BandFiles, Benchmark, Info, Rows, RowSource, Site
+from swath.datasets.catalogue.windows import pixels_of
 from swath.errors import FileMissingError
 from swath.typing import Path, Sample
 
@@ -55,22 +56,22 @@ class _Seasons(BandFiles):
         return dates
 
     def files(self, site: Site, row: Mapping[str, str]) -> list[str]:
-        dates = [row["date"]] if "date" in row else self._dates(site, row)
-        return [
-            f for date in dates for f in super(_Seasons, self).files(site, {**row, "date": date})
-        ]
+        dates = self._dates(site, row)
+        return [f for d in dates for f in super(_Seasons, self).files(site, {**row, "date": d})]
 
     def read(self, site: Site, row: Mapping[str, str]) -> dict[str, Any]:
         dates = self._dates(site, row)
         chosen = torch.randperm(len(dates))[: int(site.fields["seasons"])].tolist()
         images = []
         for i in chosen:
-            image = super().read(site, {**row, "date": dates[i]})[self.key]
-            if tuple(image.shape[-2:]) != (_SIDE, _SIDE):
-                image = torch.nn.functional.interpolate(
-                    image[None], (_SIDE, _SIDE), mode="bilinear", align_corners=False
-                )[0]
-            images.append(image)
+            for path in super().files(site, {**row, "date": dates[i]}):
+                # Each band alone: twice resampled is not the same.
+                band = torch.from_numpy(pixels_of(site, path, (0,)).astype(np.float32))
+                if tuple(band.shape[-2:]) != (_SIDE, _SIDE):
+                    band = torch.nn.functional.interpolate(
+                        band[None], (_SIDE, _SIDE), mode="bilinear", align_corners=False
+                    )[0]
+                images.append(band)
         return {self.key: torch.cat(images)}
 
     def write(self, site: Site, row: Mapping[str, str], rng: np.random.Generator) -> None:
