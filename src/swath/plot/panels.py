@@ -88,7 +88,8 @@ def panels_figure(
         for p in panels
     ]
     deepest = max(note.count("\n") + 1 if note else 0 for note in notes)
-    height = down * (side + 0.3 * titles + 0.16 * deepest) + 0.19 * -(-len(listed) // columns)
+    tall = side * max(_aspect(p) for p in panels)
+    height = down * (tall + 0.3 * titles + 0.16 * deepest) + 0.19 * -(-len(listed) // columns)
     height += 0.16 * len(lines) + 0.3 * bool(suptitle)
     figure = new_figure(side * across + 0.1, height)
     axes = figure.subplots(down, across, squeeze=False).ravel()
@@ -108,6 +109,12 @@ def panels_figure(
     if suptitle:
         figure.suptitle(suptitle, fontsize="medium")
     return figure
+
+
+def _aspect(panel: Panel) -> float:
+    """Height by width of what is drawn."""
+    drawn = panel.picture if panel.picture is not None else panel.values
+    return 1.0 if drawn is None else min(max(drawn.shape[0] / drawn.shape[1], 0.3), 2.5)
 
 
 def _draw(figure: Figure, axis: Any, panel: Panel, table: Mapping[int, Any]) -> None:

@@ -123,6 +123,8 @@ def test_objects_of_every_kind() -> None:
     oriented = ds.plot({"image": RGB, "bbox": corners, "labels": torch.tensor([1])})
     outline = oriented.axes[1].patches[0].get_xy()[:4] + 0.5
     np.testing.assert_allclose(outline, corners.reshape(4, 2))
+    named = ds.plot({"image": RGB, "bbox_xyxy": boxes, "label": labels, "mask": masks})
+    assert titles(named) == ["image", "truth"]  # a mask an object is drawn on the image
     empty = ds.plot({"image": RGB, "boxes": boxes[:0], "labels": labels[:0]})
     assert "0 objects" in notes(empty)
 

@@ -41,7 +41,8 @@ def picture(
 
     images = list(images_shown(dataset, sample))
     objects, found = objects_of(dataset, sample)
-    masks = dict(_masks(sample, bool(objects)))
+    instances = len(objects["masks"]) if objects is not None and "masks" in objects else None
+    masks = dict(_masks(sample, instances))
     seen = _classes_seen(masks, objects, found, dataset.ignore_index)
     table = class_table(list(dataset.classes) or None, list(dataset.colours) or None,
                         seen or ([0] if objects else ()))  # fmt: skip
@@ -72,11 +73,14 @@ def picture(
     )  # fmt: skip
 
 
-def _masks(sample: Sample, instances: bool) -> Iterator[tuple[str, NDArray[Any]]]:
-    """Title and (H, W) of each mask and of what was predicted in its place."""
+def _masks(sample: Sample, instances: int | None) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Title and (H, W) of each mask and of what was predicted in its place.
+
+    Masks of `instances` objects are drawn on the image, and not here.
+    """
     keys = [k for k, v in sample.items() if isinstance(k, str) and k.startswith("mask")
             and isinstance(v, Tensor) and v.ndim in (2, 3)]  # fmt: skip
-    keys = [k for k in keys if not (instances and k == "masks")]
+    keys = [k for k in keys if not (sample[k].ndim == 3 and len(sample[k]) == instances)]
     for key in keys:
         name = "truth" if len(keys) == 1 else key.removeprefix("mask").strip("_ ") or "truth"
         yield from _layers(name, sample[key])

@@ -55,9 +55,9 @@ def _by_keys(sample: Sample) -> Drawn | None:
         for label in labels:
             if isinstance(label, Tensor) and label.shape == value.shape[:1]:
                 truth["labels"] = label
-        masks = sample.get("masks")
-        if isinstance(masks, Tensor) and masks.ndim == 3 and len(masks) == len(value):
-            truth["masks"] = masks
+        for masks in (sample.get("masks"), sample.get("mask")):
+            if isinstance(masks, Tensor) and masks.ndim == 3 and len(masks) == len(value):
+                truth["masks"] = masks
         return truth
     return None
 
