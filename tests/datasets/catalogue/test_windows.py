@@ -157,3 +157,14 @@ def test_floods_of_the_test_split_are_not_published(tmp_path: Path) -> None:
     make_miniature(ETCI2021, tmp_path)
     shapes = {s: ETCI2021(tmp_path, s, checksum=False)[0]["mask"].shape for s in ETCI2021.splits}
     assert shapes == {"train": (2, 64, 64), "val": (2, 64, 64), "test": (1, 64, 64)}
+
+
+def test_two_sensors_are_one_layer(tmp_path: Path) -> None:
+    make_miniature(SEN12MS, tmp_path)
+    ds = SEN12MS(tmp_path, bands=("B04", "B03", "VV"), checksum=False)
+    x0, x1, _, y0, y1, *_ = ds[0]["bounds"].tolist()
+    found = ds.as_layer()[x0:x1, y0:y1]
+    assert torch.equal(found["image"], ds[0]["image"])
+    assert torch.equal(found["mask"], ds[0]["mask"])
+    with pytest.raises(ConfigError, match="as in B04, B03, VV"):
+        SEN12MS(tmp_path, bands=("B04", "VV", "B03"), checksum=False).as_layer()

@@ -22,6 +22,7 @@ from pyproj import CRS
 from torch.utils.data import Dataset, Subset
 
 from swath.datasets.catalogue.parts import BandFiles, Image, Mask, Part
+from swath.datasets.catalogue.stack import Sensors
 from swath.datasets.geo import GeoDataset
 from swath.datasets.raster import RasterDataset
 from swath.datasets.rows import header_footprints, keep_folder
@@ -120,13 +121,15 @@ def _images(dataset: Located) -> list[Image]:
     """The georeferenced images of a sample.
 
     Raises:
-        ConfigError: It has none.
+        ConfigError: It has none, or those of several sensors would come in another order.
     """
-    found = [
-        part
+    parts = [
+        single
         for part in dataset.parts
-        if isinstance(part, Image) and part.located and part.there(dataset.site)
+        if part.there(dataset.site)
+        for single in (part.wanted(dataset.site) if isinstance(part, Sensors) else [part])
     ]
+    found = [part for part in parts if isinstance(part, Image) and part.located]
     if not found:
         raise ConfigError(
             f"{type(dataset).__name__} does not say where its images lie: its files have no "

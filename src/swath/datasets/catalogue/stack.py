@@ -12,7 +12,7 @@ from torch import Tensor
 from swath.datasets.catalogue.description import When
 from swath.datasets.catalogue.parts import Image, Mask, Part, Row
 from swath.datasets.catalogue.site import Site
-from swath.errors import UnreadableFileError
+from swath.errors import ConfigError, UnreadableFileError
 
 __all__ = ["Dates", "MaskStack", "Sensors"]
 
@@ -99,6 +99,23 @@ class Sensors(_Several):
             image = image[[names.index(band) for band in site.bands]]
         found[self.key] = image
         return found
+
+
+    def wanted(self, site: Site) -> list[Image]:
+        """The images of which bands are wanted, whose bands one after the other are `site`'s.
+
+        Raises:
+            ConfigError: They are not: bands of one sensor are asked for between another's.
+        """
+        images = [p for p in self.parts if isinstance(p, Image) and _bands(p, site)]
+        images.sort(key=lambda p: site.bands.index(_bands(p, site)[0]))
+        names = [band for image in images for band in _bands(image, site)]
+        if names != list(site.bands):
+            raise ConfigError(
+                f"bands are {', '.join(site.bands)}: for a layer those of one sensor have to "
+                f"follow one another, as in {', '.join(names)}"
+            )
+        return images
 
 
 class MaskStack(_Several):
