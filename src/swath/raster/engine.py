@@ -246,7 +246,8 @@ def _read_group(
         return
     narrow = resampling == "bilinear" and wide_x == wide_y == 1.0
     whole = empty and plan.inside(size.width, size.height)
-    if narrow and whole and mask is None and lanes_fit(group):
+    # The lanes' kernel writes eight pixels at a time: a narrower row has no room for them.
+    if narrow and whole and mask is None and out.shape[2] >= LANES and lanes_fit(group):
         verdict = _bilinear_lanes(group, place, (h, w), (plan.blocks, px, py, exact), out)
         if verdict != "mixed":
             filled[:] = verdict == "valid"
