@@ -100,8 +100,8 @@ def verify(chosen: Chosen) -> int:
     say(_states(root, found))
     bad = [file for file, problem in found if problem]
     if bad:
-        are = "is" if len(bad) == 1 else "are"
-        say(["", f"{chosen}: {len(bad)} of {len(found)} files {are} wrong or not there.",
+        count = f"{len(bad)} of {len(found)} files" if len(found) > 1 else "its file"
+        say(["", f"{chosen}: {count} {'are' if len(bad) > 1 else 'is'} wrong or not there.",
              f"`swath datasets download {chosen.kind.__name__} --root {root}` fetches what is "
              "missing, and replaces what is wrong."])  # fmt: skip
         return 1

@@ -65,7 +65,8 @@ def picture(
         if text:
             first = panels[0]
             note = f"{first.note}\n{text}".strip()
-            panels[0] = Panel(first.title, first.picture, first.values, first.limits,
+            title = first.title if len(panels) > 1 else ""
+            panels[0] = Panel(title, first.picture, first.values, first.limits,
                               first.objects, first.curves, first.axis, note, right)  # fmt: skip
     return panels_figure(
         panels, table=table, present=seen, titles=titles, suptitle=suptitle,
