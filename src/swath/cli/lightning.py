@@ -86,6 +86,7 @@ class SwathCLI(LightningCLI):
         """Choose the run's folder and send everything there."""
         config = self.config[self.stage]
         resumed = config.get("ckpt_path")
+        config["runs"] = _folder_of_runs(config["runs"], config["trainer"]["default_root_dir"])
         if self.stage == "fit":
             self.folder = (
                 os.path.dirname(resumed) if resumed else new_run(config["runs"], config["name"])
@@ -241,6 +242,15 @@ def _free_version(folder: str) -> str:
     while os.path.exists(os.path.join(folder, f"resumed-{number}")):
         number += 1
     return f"resumed-{number}"
+
+
+def _folder_of_runs(runs: str, root: str | None) -> str:
+    """Lightning's name for the folder of all runs counts as ours, if only that is given.
+
+    A config that a run has left names the run's own folder there.
+    """
+    given = root is not None and os.path.dirname(os.path.normpath(root)) != os.path.normpath(runs)
+    return str(root) if given and runs == "runs" else runs
 
 
 def new_run(runs: str, name: str) -> str:
