@@ -130,9 +130,9 @@ class BigEarthNet(Benchmark):
     """BigEarthNet: ``image`` (bands, 120, 120), and ``label`` int64 (classes,) of 0 and 1.
 
     Bands come in the order VH, VV (decibels), B01 to B12 (level 2A of Sentinel-2, reflectance times
-    10,000); those of 20 and 60 m are brought to 10 m bilinearly, without rounding. ``bounds`` and
-    ``transform`` say where a patch lies, in its own UTM zone. Patches with snow or clouds are in
-    none of the splits.
+    10,000); those of 20 and 60 m are brought to 10 m bilinearly. Nothing is rounded: elsewhere in
+    the field all bands are, decibels to whole ones. ``bounds`` and ``transform`` say where a patch
+    lies, in its own UTM zone. Patches with snow or clouds are in none of the splits.
 
     Args:
         root: The folder of the data.

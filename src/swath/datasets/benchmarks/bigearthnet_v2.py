@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from swath.datasets.benchmarks.bigearthnet import BAND_SETS, CLASSES_19, S1, S2, Patches
 from swath.datasets.catalogue import Archive, Benchmark, File, Info, Labels, Mask, Rows, Table
@@ -11,9 +10,6 @@ from swath.datasets.catalogue.rows import example
 from swath.datasets.catalogue.site import Site, pattern
 from swath.errors import UnreadableFileError
 from swath.typing import Path, Sample
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["BigEarthNetV2"]
 
@@ -178,10 +174,3 @@ class BigEarthNetV2(Benchmark):
 
     def _checked_choices(self, choices: Mapping[str, str]) -> dict[str, str]:
         return super()._checked_choices(self._asked)
-
-    def plot(self, sample: Sample, show_titles: bool = True, suptitle: str | None = None) -> Figure:
-        """As `Benchmark.plot`: Sentinel-2 where it is there."""
-        if "image" not in sample:
-            colours = [S2.index(b) for b in self.rgb_bands]
-            sample = {**sample, "image": sample["image_s2"][..., colours, :, :]}
-        return super().plot(sample, show_titles, suptitle)

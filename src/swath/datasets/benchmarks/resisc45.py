@@ -28,7 +28,7 @@ class RESISC45(Benchmark):
         resolution="0.2-30",
         licence="-",
         citation="Cheng, Han and Lu 2017, https://doi.org/10.1109/JPROC.2017.2675998",
-        homepage="https://www.escience.cn/people/JunweiHan/NWPU-RESISC45.html",
+        homepage="http://www.escience.cn/people/JunweiHan/NWPU-RESISC45.html",
     )
     splits = ("train", "val", "test")
     files = (

@@ -103,7 +103,7 @@ class ZueriCrop(UnsplitBenchmark):
         resolution="10",
         licence="CC-BY-NC-4.0",
         citation="Turkoglu et al. 2021, https://doi.org/10.1016/j.rse.2021.112603",
-        homepage="https://polybox.ethz.ch/index.php/s/uXfdr2AcXE3QNB6",
+        homepage="https://github.com/0zgur0/ms-convSTAR",
     )
     files = (
         File(_FILE, _HOST + _FILE,
