@@ -4,8 +4,8 @@
 
 PATH is the Python of an environment that has TorchGeo 0.10. For each published layer a miniature is
 made (archives and extracted files), and both classes of the same name are asked for the ground of
-each file, in that file's CRS and at its resolution, where nothing has to be resampled. Keys, shapes,
-types and values are compared, `bounds` and `transform` excepted.
+each file, in that file's CRS and at its resolution, where nothing has to be resampled. Keys,
+shapes, types and values are compared, `bounds` and `transform` excepted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import inspect
 import json
 import logging
 import pathlib
+import shutil
 import subprocess
 import tempfile
 from typing import Any
@@ -29,7 +30,8 @@ from swath.datasets.catalogue.layer_miniature import filled_files
 #: Runs in the peer's environment: answers queries and saves what comes out.
 PEER = """
 import inspect, json, sys, torch, torchgeo.datasets as datasets
-name, root, out, options, queries = sys.argv[1], sys.argv[2], sys.argv[3], *map(json.loads, sys.argv[4:])
+name, root, out = sys.argv[1:4]
+options, queries = map(json.loads, sys.argv[4:])
 kind = getattr(datasets, name)
 known = inspect.signature(kind.__init__).parameters
 options = {k: v for k, v in options.items() if k in known}
@@ -87,7 +89,10 @@ def check(name: str, python: str) -> str:
         root = pathlib.Path(folder) / "root"
         make_miniature(kind, root)
         if files := filled_files(kind, root):
-            pack_miniature(files, root, root)
+            packed = pathlib.Path(folder) / "packed"
+            packed.mkdir()
+            pack_miniature(files, root, packed)
+            shutil.copytree(packed, root, dirs_exist_ok=True)
         known = inspect.signature(kind).parameters
         options: dict[str, Any] = {"checksum": False} if "checksum" in known else {}
         listed = [p for p in kind(root, **options).files if p.lower().endswith((".tif", ".tiff"))]

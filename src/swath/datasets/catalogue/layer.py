@@ -120,6 +120,9 @@ class PublishedLayer:
         where, times = layer.index.geometry.iloc[number], layer.index.index[number]
         middle, (x, y) = where.representative_point(), layer.res
         west, south, east, north = where.bounds
+        if west == east:  # a point
+            west, east = west - size * x / 2, east + size * x / 2
+            south, north = south - size * y / 2, north + size * y / 2
         wide, high = min(size * x, east - west) / 2, min(size * y, north - south) / 2
         left = min(max(middle.x - wide, west), east - 2 * wide)
         lower = min(max(middle.y - high, south), north - 2 * high)

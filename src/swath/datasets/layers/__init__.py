@@ -1,6 +1,13 @@
 """Sensors and products: one file each."""
 
 from swath.datasets.layers.astergdem import AsterGDEM
+from swath.datasets.layers.biomass import (
+    EUDEM,
+    AbovegroundLiveWoodyBiomassDensity,
+    CMSGlobalMangroveCanopy,
+    GlobalBuildingMap,
+    GlobBiomass,
+)
 from swath.datasets.layers.canadian_building_footprints import CanadianBuildingFootprints
 from swath.datasets.layers.cdl import CDL
 from swath.datasets.layers.chesapeake import (
@@ -16,6 +23,7 @@ from swath.datasets.layers.chesapeake import (
 from swath.datasets.layers.chesapeake_cvpr import ChesapeakeCVPR
 from swath.datasets.layers.cloudmasks import L7Irish, L8Biome
 from swath.datasets.layers.enmap import EnMAP
+from swath.datasets.layers.landcover import NCCM, Esri2020, SouthAmericaSoybean
 from swath.datasets.layers.landcoverai import LandCoverAIGeo
 from swath.datasets.layers.landsat import (
     Landsat,
@@ -32,6 +40,7 @@ from swath.datasets.layers.landsat import (
 )
 from swath.datasets.layers.naip import NAIP
 from swath.datasets.layers.nlcd import NLCD
+from swath.datasets.layers.occurrences import GBIF, EDDMapS, INaturalist
 from swath.datasets.layers.openbuildings import OpenBuildings
 from swath.datasets.layers.paleochannels import Paleochannels
 from swath.datasets.layers.product import Product
@@ -41,9 +50,14 @@ from swath.datasets.layers.worldcover import ESAWorldCover
 
 __all__ = [
     "CDL",
+    "EUDEM",
+    "GBIF",
     "NAIP",
+    "NCCM",
     "NLCD",
+    "AbovegroundLiveWoodyBiomassDensity",
     "AsterGDEM",
+    "CMSGlobalMangroveCanopy",
     "CanadianBuildingFootprints",
     "Chesapeake",
     "ChesapeakeCVPR",
@@ -54,8 +68,13 @@ __all__ = [
     "ChesapeakePA",
     "ChesapeakeVA",
     "ChesapeakeWV",
+    "EDDMapS",
     "ESAWorldCover",
     "EnMAP",
+    "Esri2020",
+    "GlobBiomass",
+    "GlobalBuildingMap",
+    "INaturalist",
     "L7Irish",
     "L8Biome",
     "LandCoverAIGeo",
@@ -75,4 +94,5 @@ __all__ = [
     "Product",
     "Sentinel1",
     "Sentinel2",
+    "SouthAmericaSoybean",
 ]

@@ -58,7 +58,8 @@ class MaskLayer(PublishedLayer, Product):
         self.download, self.checksum = download, checksum
         if options.get("index") is None:
             self.obtain()
-        super().__init__(paths, crs, res, None, transforms, cache, time_series, **options)
+        bands = options.pop("bands", None)
+        super().__init__(paths, crs, res, bands, transforms, cache, time_series, **options)
 
 
 class LabelledLayer(PublishedLayer, Product):

@@ -1,0 +1,122 @@
+"""Digests and names of biomass and height products, as they are published."""
+
+from __future__ import annotations
+
+__all__ = ["COUNTRIES", "EUDEM_MD5S", "GLOBBIOMASS_MD5S"]
+
+#: MD5 of each zip of EU-DEM.
+EUDEM_MD5S = dict(
+    line.split()
+    for line in """
+eu_dem_v11_E00N20 96edc7e11bc299b994e848050d6be591
+eu_dem_v11_E10N00 e14be147ac83eddf655f4833d55c1571
+eu_dem_v11_E10N10 2eb5187e4d827245b33768404529c709
+eu_dem_v11_E10N20 1afc162eb131841aed0d00b692b870a8
+eu_dem_v11_E20N10 77b040791b9fb7de271b3f47130b4e0c
+eu_dem_v11_E20N20 89b965abdcb1dbd479c61117f55230c8
+eu_dem_v11_E20N30 f5cb1b05813ae8ffc9e70f0ad56cc372
+eu_dem_v11_E20N40 81be551ff646802d7d820385de7476e9
+eu_dem_v11_E20N50 bbc351713ea3eb7e9eb6794acb9e4bc8
+eu_dem_v11_E30N10 68fb95aac33a025c4f35571f32f237ff
+eu_dem_v11_E30N20 da8ad029f9cc1ec9234ea3e7629fe18d
+eu_dem_v11_E30N30 de27c78d0176e45aec5c9e462a95749c
+eu_dem_v11_E30N40 4c00e58b624adfc4a5748c922e77ee40
+eu_dem_v11_E30N50 4a21a88f4d2047b8995d1101df0b3a77
+eu_dem_v11_E40N10 32fdf4572581eddc305a21c5d2f4bc81
+eu_dem_v11_E40N20 71b027f29258493dd751cfd63f08578f
+eu_dem_v11_E40N30 c6c21289882c1f74fc4649d255302c64
+eu_dem_v11_E40N40 9f26e6e47f4160ef8ea5200e8cf90a45
+eu_dem_v11_E40N50 a8c3c1c026cdd1537b8a3822c15834d9
+eu_dem_v11_E50N10 9584273c7708b8e935f2bac3e30c19c6
+eu_dem_v11_E50N20 8efdea43e7b6819861935d5a768a55f2
+eu_dem_v11_E50N30 e39e58df1c13ac35eb0b29fb651f313c
+eu_dem_v11_E50N40 d84395ab52ad254d930db17398fffc50
+eu_dem_v11_E50N50 6abe852f4a20962db0e355ffc0d695a4
+eu_dem_v11_E60N10 b6a3b8a39a4efc01c7e2cd8418672559
+eu_dem_v11_E60N20 71dc3c55ab5c90628ce2149dbd60f090
+eu_dem_v11_E70N20 5342465ad60cf7d28a586c9585179c35
+""".strip().splitlines()
+)
+#: MD5 of each zip of GlobBiomass.
+GLOBBIOMASS_MD5S = dict(
+    line.split()
+    for line in """
+N00E020_agb bd83a3a4c143885d1962bde549413be6
+N00E020_gsv da5ddb88e369df2d781a0c6be008ae79
+N00E060_agb 85eaca95b939086cc528e396b75bd097
+N00E060_gsv ec84174697c17ca4db2967374446ab30
+N00E100_agb c50c7c996615c1c6f19cb383ef11812a
+N00E100_gsv 6e0ff834db822d3710ed40d00a200e8f
+N00E140_agb 73f0b44b9e137789cefb711ef9aa281b
+N00E140_gsv 43be3dd4563b63d12de006d240ba5edf
+N00W020_agb 4fb979732f0a22cc7a2ca3667698084b
+N00W020_gsv ac5bbeedaa0f94a5e01c7a86751d6891
+N00W060_agb 59da0b32b08fbbcd2dd76926a849562b
+N00W060_gsv 5ca9598f621a7d10ab1d623ee5b44aa6
+N00W100_agb a819b75a39e8d4d37b15745c96ea1e35
+N00W100_gsv 71aad3669d522f7190029ec33350831a
+N00W180_agb 5a1d7486d8310fbaf4980a76e9ffcd78
+N00W180_gsv 274be7dbb4e6d7563773cc302129a9c7
+N40E020_agb 38bc7170f94734b365d614a566f872e7
+N40E020_gsv b52c1c777d68c331cc058a273530536e
+N40E060_agb 1d94ad59f3f26664fefa4d7308b63f05
+N40E060_gsv 3b68786b7641400077ef340a7ef748f4
+N40E100_agb 3ccb436047c0db416fb237435645989c
+N40E100_gsv c44efe9e7ce2ae0f2e39b0db10f06c71
+N40E140_agb 35ea51da229af1312ba4aaafc0dbd5d6
+N40E140_gsv 8431828708c84263a4971a8779864f69
+N40W020_agb 38345a1826719301ab1a0251b4835cc2
+N40W020_gsv 5e136b7c2f921cd425cb5cc5669e7693
+N40W060_agb e3f54df1d188c0132ecf5aef3dc54ca6
+N40W060_gsv 09093d78ffef0220cb459a88e61e3093
+N40W100_agb cc21ce8793e5594dc7a0b45f0d0f1466
+N40W100_gsv 21be1398df88818d04dcce422e2010a6
+N40W140_agb 64665f53fad7386abb1cf4a44a1c8b1a
+N40W140_gsv b59405219fc807cbe745789fbb6936a6
+N40W180_agb f83ef786da8333ee739e49be108994c1
+N40W180_gsv 1f2eb8912b1a204eaeb2858b7e398baa
+N80E020_agb 7f7aed44802890672bd908e28eda6f15
+N80E020_gsv 6e285eec66306e56dc3a81adc0da2a27
+N80E060_agb 55e7031e0207888f25f27efa9a0ab8f4
+N80E060_gsv 8d14c7f61ad2aed527e124f9aacae30c
+N80E100_agb 562eafd2813ff06e47284c48324bb1c7
+N80E100_gsv 73067e0fac442c330ae2294996280042
+N80E140_agb 1b51ce0df0dba925c5ef2149bebca115
+N80E140_gsv 37ee3047d281fc34fa3a9e024a8317a1
+N80W020_agb 60dde6adc0dfa219a34c976367f571c0
+N80W020_gsv b7be4e97bb4179710291ee8dee27f538
+N80W060_agb db7d35d0375851c4a181c3a8fa8b480e
+N80W060_gsv d36ffcf4622348382454c979baf53234
+N80W100_agb c0dbf53e635dabf9a4d7d1756adeda69
+N80W100_gsv abdeaf0d65da1216c326b6d0ce27d61b
+N80W140_agb 7719c0efd23cd86215fea0285fd0ea4a
+N80W140_gsv 499969bed381197ee9427a2e3f455a2e
+N80W180_agb e3a163d1944e1989a07225d262a01c6f
+N80W180_gsv 5d39ec0368cfe63c40c66d61ae07f577
+S40E140_agb 263eb077a984117b41cc7cfa0c32915b
+S40E140_gsv e0ffad85fbade4fb711cc5b3c7543898
+S40W060_agb 2cbf6858c48f36add896db660826829b
+S40W060_gsv 04dbfd4aca0bd2a2a7d8f563c8659252
+S40W100_agb ae89f021e7d9c2afea433878f77d1dd6
+S40W100_gsv b6aa3f276e1b51dade803a71df2acde6
+""".strip().splitlines()
+)
+#: Names of countries in the files of the mangrove map, as they are spelt there.
+COUNTRIES = tuple(  # as text: a name a line would fill the page
+    """
+AndamanAndNicobar Angola Anguilla AntiguaAndBarbuda Aruba Australia Bahamas Bahrain Bangladesh
+Barbados Belize Benin Brazil BritishVirginIslands Brunei Cambodia Cameroon
+CarribeanCaymanIslands China Colombia Comoros CostaRica Cote CoteDivoire CotedIvoire Cuba
+DemocraticRepublicOfCongo Djibouti DominicanRepublic EcuadorWithGalapagos Egypt ElSalvador
+EquatorialGuinea Eritrea EuropaIsland Fiji Fiji2 FrenchGuiana FrenchGuyana FrenchPolynesia
+Gabon Gambia Ghana Grenada Guadeloupe Guam Guatemala Guinea GuineaBissau Guyana Haiti Hawaii
+Honduras HongKong India Indonesia Iran Jamaica Japan Kenya Liberia Macau Madagascar Malaysia
+Martinique Mauritania Mayotte Mexico Micronesia Mozambique Myanmar NewCaledonia NewZealand
+Newzealand Nicaragua Nigeria NorthernMarianaIslands Oman Pakistan Palau Panama PapuaNewGuinea
+Peru Philipines PuertoRico Qatar ReunionAndMauritius SaintKittsAndNevis SaintLucia
+SaintVincentAndTheGrenadines Samoa SaudiArabia Senegal Seychelles SierraLeone Singapore
+SolomonIslands Somalia Somalia2 Soudan SouthAfrica SriLanka Sudan Suriname Taiwan Tanzania
+Thailand TimorLeste Togo Tonga TrinidadAndTobago TurksAndCaicosIslands Tuvalu
+UnitedArabEmirates UnitedStates Vanuatu Venezuela Vietnam VirginIslandsUs WallisAndFutuna Yemen
+""".split()  # noqa: SIM905
+)
