@@ -1,12 +1,13 @@
 """The catalogue's engines: a published dataset is a description, and these make it work."""
 
-from swath.datasets.catalogue.arrays import ArrayImage, ArrayLabel, ArrayRows
+from swath.datasets.catalogue.arrays import ArrayImage, ArrayLabel, ArrayRows, ArrayValue
 from swath.datasets.catalogue.audio import Audio
 from swath.datasets.catalogue.benchmark import (
     Benchmark,
     MultispectralBenchmark,
     UnsplitBenchmark,
 )
+from swath.datasets.catalogue.boxtable import TableBoxes, TableImages
 from swath.datasets.catalogue.coco import CocoObjects
 from swath.datasets.catalogue.description import TASKS, Archive, File, Folder, Info
 from swath.datasets.catalogue.joined import Joined
@@ -15,6 +16,7 @@ from swath.datasets.catalogue.layer_parts import Features, LayerPart, Lines, Ras
 from swath.datasets.catalogue.miniature import files_of, make_miniature, pack_miniature
 from swath.datasets.catalogue.numbers import Numbers
 from swath.datasets.catalogue.objects import Found, Objects
+from swath.datasets.catalogue.oriented import DotaObjects, PolygonObjects
 from swath.datasets.catalogue.parts import (
     BandFiles,
     Image,
@@ -24,6 +26,7 @@ from swath.datasets.catalogue.parts import (
     Part,
     Value,
 )
+from swath.datasets.catalogue.pathtable import PathTable
 from swath.datasets.catalogue.patterns import Pattern
 from swath.datasets.catalogue.registry import dataset_class, list_datasets, published_files
 from swath.datasets.catalogue.rows import (
@@ -40,6 +43,7 @@ from swath.datasets.catalogue.site import Site
 from swath.datasets.catalogue.stack import Dates, MaskStack, Sensors
 from swath.datasets.catalogue.table import Rows
 from swath.datasets.catalogue.vectors import VectorMask
+from swath.datasets.catalogue.voc import PointObjects, VocObjects
 
 __all__ = [
     "TASKS",
@@ -47,11 +51,13 @@ __all__ = [
     "ArrayImage",
     "ArrayLabel",
     "ArrayRows",
+    "ArrayValue",
     "Audio",
     "BandFiles",
     "Benchmark",
     "CocoObjects",
     "Dates",
+    "DotaObjects",
     "Features",
     "File",
     "Folder",
@@ -71,9 +77,12 @@ __all__ = [
     "Numbers",
     "Objects",
     "Part",
+    "PathTable",
     "Pattern",
     "PerChoice",
     "PerSplit",
+    "PointObjects",
+    "PolygonObjects",
     "PublishedLayer",
     "Raster",
     "RowSource",
@@ -82,10 +91,13 @@ __all__ = [
     "Sensors",
     "Site",
     "Table",
+    "TableBoxes",
+    "TableImages",
     "Together",
     "UnsplitBenchmark",
     "Value",
     "VectorMask",
+    "VocObjects",
     "dataset_class",
     "files_of",
     "list_datasets",

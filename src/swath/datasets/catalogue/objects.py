@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from swath.datasets.catalogue.description import When
 from swath.datasets.catalogue.parts import Part, Row
@@ -38,7 +38,7 @@ class Found:
     shape: tuple[int, int] = (0, 0)
 
     @classmethod
-    def of_corners(cls, names: Sequence[str], corners: Sequence[Sequence[float]]) -> Found:
+    def of_corners(cls, names: Sequence[str], corners: Iterable[ArrayLike]) -> Found:
         """Objects of which the corners x1, y1, x2, y2, … of their outlines are known."""
         rings = [np.asarray(c, dtype=np.float64).reshape(-1, 2) for c in corners]
         boxes = [[*r.min(0), *r.max(0)] for r in rings]
