@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.utils.data import DataLoader, Sampler
@@ -15,9 +15,6 @@ from swath.typing import Sample
 
 __all__ = ["CutPatchDataModule", "PatchDataModule", "PatchOrder"]
 
-#: Images that the patches of a batch are from: some variety, and few files to decode.
-_IMAGES = 16
-
 
 class PatchOrder(Sampler[int]):
     """Patches in an order in which each batch is from few images, and all images come up.
@@ -28,7 +25,7 @@ class PatchOrder(Sampler[int]):
         images: Images that a batch is from, at most.
     """
 
-    def __init__(self, patches: Patches, batch_size: int, images: int = _IMAGES) -> None:
+    def __init__(self, patches: Patches, batch_size: int, images: int) -> None:
         self.patches = patches
         self.share = max(1, batch_size // images)
 
@@ -67,6 +64,9 @@ class PatchDataModule(BenchmarkDataModule):
     Raises:
         ConfigError: There is nothing to test on: the truth is not published.
     """
+
+    #: Images that the patches of a training batch are from: some variety, and few files to open.
+    images_per_batch: ClassVar[int] = 16
 
     def __init__(
         self,
@@ -112,7 +112,8 @@ class PatchDataModule(BenchmarkDataModule):
         """Random patches; a last batch of one is left out, which batch norms could not bear."""
         dataset: Patches = self._part("train")
         alone = len(dataset) > 1 and len(dataset) % self.batch_size == 1
-        return self._loader(dataset, sampler=PatchOrder(dataset, self.batch_size), drop_last=alone)
+        order = PatchOrder(dataset, self.batch_size, self.images_per_batch)
+        return self._loader(dataset, sampler=order, drop_last=alone)
 
 
 class CutPatchDataModule(PatchDataModule, CutBenchmarkDataModule):

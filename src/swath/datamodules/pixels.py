@@ -65,6 +65,7 @@ class GID15DataModule(CutPatchDataModule):
     """`GID15`: tested on its validation split, as its test images have no truth."""
 
     dataset = GID15
+    images_per_batch = 4  # its masks are large PNGs, which can only be decoded whole
     stages: ClassVar[Mapping[str, str]] = {
         "train": "train", "val": _CUT, "test": "val", "predict": "test",
     }  # fmt: skip
@@ -74,6 +75,7 @@ class LEVIRCDDataModule(PatchDataModule):
     """`LEVIRCD`: pairs of patches."""
 
     dataset = LEVIRCD
+    images_per_batch = 4  # PNGs, which can only be decoded whole
 
     def __init__(
         self,
@@ -89,6 +91,7 @@ class LEVIRCDPlusDataModule(CutPatchDataModule):
     """`LEVIRCDPlus`: pairs of patches."""
 
     dataset = LEVIRCDPlus
+    images_per_batch = LEVIRCDDataModule.images_per_batch
     stages = Potsdam2DDataModule.stages
 
     def __init__(
