@@ -8,7 +8,7 @@ import pathlib
 import re
 from collections.abc import Iterable, Sequence
 
-from swath.datasets.catalogue.description import Archive, File, Info
+from swath.datasets.catalogue.description import Archive, File, Folder, Info
 from swath.datasets.catalogue.patterns import Pattern
 from swath.datasets.catalogue.states import is_ready, missing_files, not_found, obtain_files
 from swath.datasets.files import find_files, is_remote, path_list
@@ -85,6 +85,8 @@ def _starts(file: File) -> list[str]:
     """Regular expressions of (parts of) paths: one must be there for each."""
     if isinstance(file, Archive):
         return [Pattern(beginning).regex for beginning in file.gives]
+    if isinstance(file, Folder):
+        return [Pattern(file.name).regex + "/"]
     return [Pattern(file.name).regex + "$"]
 
 

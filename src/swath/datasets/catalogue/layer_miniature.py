@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from swath.datasets.catalogue.description import Archive, File
+from swath.datasets.catalogue.description import Archive, File, Folder
 from swath.datasets.catalogue.layer import PublishedLayer
 from swath.datasets.catalogue.patterns import Pattern
 
@@ -30,6 +30,8 @@ def filled_files(kind: type[PublishedLayer], tree: pathlib.Path) -> list[File]:
 
 
 def _brings(file: File, name: str) -> bool:
+    if isinstance(file, Folder):
+        return name.startswith(file.name + "/")
     if not isinstance(file, Archive):
         return name == file.name
     starts = (Pattern(start + "{anything_else:.*}") for start in file.gives)

@@ -1,5 +1,6 @@
 """Sensors and products: one file each."""
 
+from swath.datasets.layers.agrifieldnet import AgriFieldNet
 from swath.datasets.layers.astergdem import AsterGDEM
 from swath.datasets.layers.biomass import (
     EUDEM,
@@ -56,6 +57,7 @@ __all__ = [
     "NCCM",
     "NLCD",
     "AbovegroundLiveWoodyBiomassDensity",
+    "AgriFieldNet",
     "AsterGDEM",
     "CMSGlobalMangroveCanopy",
     "CanadianBuildingFootprints",
