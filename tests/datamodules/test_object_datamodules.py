@@ -12,15 +12,19 @@ from lightning.pytorch import Trainer
 
 from swath.datamodules import (
     COWCCountingDataModule,
+    FAIR1MDataModule,
     FitObjects,
+    NASAMarineDebrisDataModule,
     SpaceNet1DataModule,
     SpaceNetBaseDataModule,
     TropicalCycloneDataModule,
     VHR10DataModule,
 )
 from swath.datasets import (
+    FAIR1M,
     VHR10,
     COWCCounting,
+    NASAMarineDebris,
     SpaceNet1,
     SpaceNet4,
     TropicalCyclone,
@@ -95,6 +99,26 @@ def test_an_image_without_objects_is_fitted() -> None:
     out = FitObjects(16)(sample)
     assert out["mask"].shape == (0, 16, 16)
     assert out["bbox_xyxy"].shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"), [(FAIR1MDataModule, FAIR1M), (NASAMarineDebrisDataModule, NASAMarineDebris)]
+)
+def test_labels_count_from_one(data: Any, kind: Any, tmp_path: Path) -> None:
+    make_miniature(kind, tmp_path, count=4)
+    options = {"patch_size": 64} if kind is FAIR1M else {}
+    module = data(batch_size=2, root=tmp_path, checksum=False, **options)
+    classes = list(kind.classes)
+    task = ObjectDetectionTask(backbone="test_resnet", classes=classes, channels=8)
+    trainer = fit(task, module, tmp_path)
+    assert np.isfinite(float(trainer.callback_metrics["train_loss"]))
+    batch = next(iter(module.train_dataloader()))
+    whole = kind(tmp_path, checksum=False)
+    if kind is FAIR1M:
+        found = {tuple((labels - 1).tolist()) for labels in batch["label"]}
+        assert found <= {tuple(whole[i]["label"].tolist()) for i in range(len(whole))}
+    else:
+        assert {int(v) for labels in batch["label"] for v in labels} == {1}
 
 
 def test_cars_are_counted(tmp_path: Path) -> None:

@@ -15,8 +15,10 @@ from swath.datamodules.ground import (
 from swath.datamodules.nongeo import FolderDataModule, NonGeoDataModule
 from swath.datamodules.objects import (
     COWCCountingDataModule,
+    FAIR1MDataModule,
     FitObjects,
     GroupedDataModule,
+    NASAMarineDebrisDataModule,
     SpaceNet1DataModule,
     SpaceNet6DataModule,
     SpaceNetBaseDataModule,
@@ -70,6 +72,7 @@ __all__ = [
     "EuroSATDataModule",
     "EuroSATRGBDataModule",
     "EuroSATSpatialDataModule",
+    "FAIR1MDataModule",
     "FitObjects",
     "FolderDataModule",
     "GID15DataModule",
@@ -84,6 +87,7 @@ __all__ = [
     "LandCoverAIDataModule",
     "LandsatCDLDataModule",
     "NAIPChesapeakeDataModule",
+    "NASAMarineDebrisDataModule",
     "NonGeoDataModule",
     "PairDataModule",
     "PatchDataModule",

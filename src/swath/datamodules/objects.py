@@ -11,10 +11,12 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Subset
 
-from swath.datamodules.benchmark import CutBenchmarkDataModule
+from swath.datamodules.benchmark import BenchmarkDataModule, CutBenchmarkDataModule
 from swath.datasets import (
+    FAIR1M,
     VHR10,
     COWCCounting,
+    NASAMarineDebris,
     SpaceNet,
     SpaceNet1,
     SpaceNet6,
@@ -26,8 +28,10 @@ from swath.typing import Sample
 
 __all__ = [
     "COWCCountingDataModule",
+    "FAIR1MDataModule",
     "FitObjects",
     "GroupedDataModule",
+    "NASAMarineDebrisDataModule",
     "SpaceNet1DataModule",
     "SpaceNet6DataModule",
     "SpaceNetBaseDataModule",
@@ -112,6 +116,67 @@ class VHR10DataModule(CutBenchmarkDataModule):
         **kwargs: Any,
     ) -> None:
         fit = FitObjects(patch_size, kwargs.pop("transforms", None))
+        super().__init__(
+            batch_size, num_workers, val_split_pct, test_split_pct, transforms=fit, **kwargs
+        )
+
+
+class _Detection(FitObjects):
+    """As `FitObjects`, for detectors: classes count from 1, and boxes are upright."""
+
+    def __call__(self, sample: Sample) -> Sample:
+        """The sample with labels of 1 and more; where there is one class, all of them are 1."""
+        count = len(sample.get("bbox_xyxy", ()))
+        out = {key: value for key, value in sample.items() if key != "bbox"}
+        if "bbox_xyxy" in sample:
+            out["label"] = sample.get("label", torch.zeros(count, dtype=torch.int64)) + 1
+        return super().__call__(out)
+
+
+class FAIR1MDataModule(BenchmarkDataModule):
+    """FAIR1M with its own splits; ``test`` has no labels, and is predicted.
+
+    For detectors ``label`` counts from 1 (the dataset's from 0), ``bbox_xyxy`` are the upright
+    boxes, and the oriented ones are left out.
+
+    Args:
+        batch_size: Samples in a batch.
+        num_workers: Processes that read.
+        patch_size: Images are brought to this (height, width), or to a square (`FitObjects`).
+        **kwargs: Arguments of `swath.datasets.FAIR1M`.
+    """
+
+    dataset = FAIR1M
+    stages: ClassVar[Mapping[str, str]] = {
+        "train": "train", "val": "val", "test": "val", "predict": "test",
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        patch_size: tuple[int, int] | int = 1024,
+        **kwargs: Any,
+    ) -> None:
+        fit = _Detection(patch_size, kwargs.pop("transforms", None))
+        super().__init__(batch_size, num_workers, transforms=fit, **kwargs)
+
+
+class NASAMarineDebrisDataModule(CutBenchmarkDataModule):
+    """NASA Marine Debris, cut into train, val and test by lot; all objects have the label 1."""
+
+    dataset = NASAMarineDebris
+    stages: ClassVar[Mapping[str, str]] = {"train": "-", "val": "-", "test": "-", "predict": "-"}
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        val_split_pct: float = 0.2,
+        test_split_pct: float = 0.2,
+        **kwargs: Any,
+    ) -> None:
+        fit = _Detection(256, kwargs.pop("transforms", None))
         super().__init__(
             batch_size, num_workers, val_split_pct, test_split_pct, transforms=fit, **kwargs
         )
