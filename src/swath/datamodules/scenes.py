@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
-
 from swath.datamodules.benchmark import BenchmarkDataModule, CutBenchmarkDataModule
 from swath.datasets import Benchmark
 from swath.datasets.benchmarks.advance import ADVANCE
@@ -17,7 +15,6 @@ from swath.datasets.benchmarks.resisc45 import RESISC45
 from swath.datasets.benchmarks.so2sat import So2Sat
 from swath.datasets.benchmarks.ucmerced import UCMerced
 from swath.errors import ConfigError, nearest
-from swath.typing import Sample
 
 __all__ = [
     "ADVANCEDataModule",
@@ -80,30 +77,10 @@ class ADVANCEDataModule(CutBenchmarkDataModule):
     dataset = ADVANCE
 
 
-class _Resized:
-    """Images of nearly the same size become of the same, and then whatever the user wants."""
-
-    def __init__(self, side: int, then: Any = None) -> None:
-        self.side, self.then = side, then
-
-    def __call__(self, sample: Sample) -> Sample:
-        image = sample["image"]
-        if image.shape[-2:] != (self.side, self.side):
-            image = torch.nn.functional.interpolate(
-                image[None], (self.side, self.side), mode="bilinear", align_corners=False
-            )[0]
-        sample = {**sample, "image": image}
-        return sample if self.then is None else self.then(sample)
-
-
 class UCMercedDataModule(BenchmarkDataModule):
-    """`UCMerced`, every image brought to 256 pixels square: a few are smaller."""
+    """`UCMerced`."""
 
     dataset = UCMerced
-
-    def __init__(self, batch_size: int = 64, num_workers: int = 0, **kwargs: Any) -> None:
-        kwargs["transforms"] = _Resized(256, kwargs.get("transforms"))
-        super().__init__(batch_size, num_workers, **kwargs)
 
 
 class So2SatDataModule(CutBenchmarkDataModule):

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from torch.nn.functional import interpolate
+
 from swath.datasets.catalogue import Archive, Benchmark, File, Glob, Image, Info, Label, Listed
+from swath.datasets.catalogue.site import Site
 
 __all__ = ["UCMerced"]
 
@@ -10,11 +16,26 @@ _HOST = "https://hf.co/datasets/torchgeo/ucmerced/resolve/7c5ef3454d9b1cccfa7ccd
 _IMAGES = "UCMerced_LandUse/Images/{label}/{name}.tif"
 
 
-class UCMerced(Benchmark):
-    """UC Merced Land Use: ``image`` (3, H, W) and ``label`` of 21 scenes, 100 images each.
+_SIDE = 256
 
-    From the USGS National Map Urban Area Imagery. Most images are 256 pixels square; 44 are a few
-    pixels smaller, and are given as they are.
+
+class _Square(Image):
+    def read(self, site: Site, row: Mapping[str, str]) -> dict[str, Any]:
+        """The image, 256 pixels square."""
+        found = super().read(site, row)
+        image = found[self.key]
+        if image.shape[-2:] != (_SIDE, _SIDE):
+            found[self.key] = interpolate(
+                image[None], (_SIDE, _SIDE), mode="bilinear", align_corners=False, antialias=True
+            )[0]
+        return found
+
+
+class UCMerced(Benchmark):
+    """UC Merced Land Use: ``image`` (3, 256, 256) and ``label`` of 21 scenes, 100 images each.
+
+    From the USGS National Map Urban Area Imagery. A few images are some pixels smaller than 256
+    and are brought to it.
     """
 
     info = Info(
@@ -53,4 +74,4 @@ class UCMerced(Benchmark):
         "sparseresidential", "storagetanks", "tenniscourt",
     )  # fmt: skip
     rows = Glob(_IMAGES, listed=Listed("uc_merced-{split}.txt", "{name}.tif"))
-    parts = (Image(_IMAGES, size=(64, 64)), Label())
+    parts = (_Square(_IMAGES, size=(64, 60)), Label())
