@@ -63,7 +63,8 @@ def _names(task: BaseTask, data: Any) -> None:
             "num_labels")  # fmt: skip
         if key not in task.hparams or task.told & {"labels", "classes"} or count != len(names):
             continue
-        task.hparams[key] = task.given[key] = names
+        for same in {"labels", "classes"} & set(task.hparams):  # two names of one option
+            task.hparams[same] = task.given[same] = names
         colours = [list(c) for c in getattr(data, "colours", None) or ()]
         if "colors" in task.hparams and "colors" not in task.told and len(colours) == count:
             task.hparams["colors"] = task.given["colors"] = colours
