@@ -130,9 +130,10 @@ class SwathCLI(LightningCLI):
             trainer.callbacks.append(writer(os.path.join(self.folder, "predictions")))
         else:
             trainer.callbacks.append(Picture(self.folder))
+        # in every stage: Lightning warns of a checkpoint whose callbacks are not there
+        given = self.config[self.stage]["checkpoint"]
+        trainer.callbacks += last_epoch(trainer.checkpoint_callback, given)
         if self.stage == "fit":
-            given = self.config["fit"]["checkpoint"]
-            trainer.callbacks += last_epoch(trainer.checkpoint_callback, given)
             add_trackers(trainer, self.config["fit"]["track"], self.folder)
         config = self.config[self.stage]
         trainer.callbacks.append(RunRecord(self.folder, self.command, config["seed_everything"]))
