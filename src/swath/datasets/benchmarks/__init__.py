@@ -4,6 +4,7 @@ from swath.datasets.benchmarks.advance import ADVANCE
 from swath.datasets.benchmarks.benin import BeninSmallHolderCashews
 from swath.datasets.benchmarks.bigearthnet import BigEarthNet
 from swath.datasets.benchmarks.bigearthnet_v2 import BigEarthNetV2
+from swath.datasets.benchmarks.burned_areas import CaBuAr, ChaBuD
 from swath.datasets.benchmarks.cowc import COWC, COWCCounting, COWCDetection
 from swath.datasets.benchmarks.cv4a import CV4AKenyaCropType
 from swath.datasets.benchmarks.deepglobelandcover import DeepGlobeLandCover
@@ -24,6 +25,7 @@ from swath.datasets.benchmarks.landcoverai import LandCoverAI, LandCoverAI100
 from swath.datasets.benchmarks.levircd import LEVIRCD, LEVIRCDPlus
 from swath.datasets.benchmarks.loveda import LoveDA
 from swath.datasets.benchmarks.nasa_marine_debris import NASAMarineDebris
+from swath.datasets.benchmarks.oscd import OSCD, OSCD100
 from swath.datasets.benchmarks.patternnet import PatternNet
 from swath.datasets.benchmarks.reforestree import ReforesTree
 from swath.datasets.benchmarks.resisc45 import RESISC45
@@ -60,6 +62,8 @@ __all__ = [
     "FAIR1M",
     "GID15",
     "LEVIRCD",
+    "OSCD",
+    "OSCD100",
     "RESISC45",
     "SEN12MS",
     "SKIPPD",
@@ -71,6 +75,8 @@ __all__ = [
     "COWCCounting",
     "COWCDetection",
     "CV4AKenyaCropType",
+    "CaBuAr",
+    "ChaBuD",
     "DeepGlobeLandCover",
     "EuroSAT",
     "EuroSAT100",

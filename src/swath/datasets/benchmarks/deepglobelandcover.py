@@ -29,7 +29,8 @@ class DeepGlobeLandCover(Benchmark):
         resolution="0.5",
         licence="–",
         citation="Demir et al. 2018, https://doi.org/10.1109/CVPRW.2018.00031",
-        homepage="http://deepglobe.org/",
+        homepage="https://www.kaggle.com/datasets/geoap96/"
+        "deepglobe2018-landcover-segmentation-traindataset",
         account="It is given out by Kaggle, where an account is needed",
     )
     splits = ("train", "test")

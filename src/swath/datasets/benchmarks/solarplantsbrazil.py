@@ -17,7 +17,7 @@ class SolarPlantsBrazil(Benchmark):
         title="Solar Plants Brazil",
         tasks=("segmentation",),
         source="Sentinel-2",
-        samples=None,
+        samples=272,
         size="256x256",
         resolution="10",
         licence="–",

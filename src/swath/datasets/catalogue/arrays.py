@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from swath.datasets.catalogue.description import When
 from swath.datasets.catalogue.parts import Part, Row, float_tensor, noise
 from swath.datasets.catalogue.rows import RowSource, need
-from swath.datasets.catalogue.site import Site
+from swath.datasets.catalogue.site import Site, pattern
 from swath.datasets.catalogue.table import Rows
 from swath.errors import DependencyNotFoundError, UnreadableFileError
 
-__all__ = ["ArrayImage", "ArrayLabel", "ArrayRows", "append_array", "array_row"]
+__all__ = ["ArrayImage", "ArrayLabel", "ArrayRows", "ArrayValue", "append_array", "array_row"]
 
 _MOST_OPEN = 16
 _open: OrderedDict[str, tuple[Any, tuple[int, int]]] = OrderedDict()
@@ -115,12 +115,17 @@ def append_array(path: str, name: str, number: int, value: NDArray[Any]) -> None
         array[number] = value
 
 
+def name_of(array: str, site: Site) -> str:
+    """An array's name with the split and the choices filled in."""
+    return pattern(array).format(site.fields)
+
+
 class ArrayRows(RowSource):
     """The rows of an array in an HDF5 file: each sample's ``number`` in it.
 
     Args:
         file: Pattern of the file's path.
-        array: Name of an array with a row a sample.
+        array: Name of an array with a row a sample; fields in braces are the split and choices.
     """
 
     def __init__(self, file: str, array: str) -> None:
@@ -128,7 +133,7 @@ class ArrayRows(RowSource):
 
     def find(self, site: Site) -> Rows:
         """A sample a row."""
-        count = len(_array(site.path(self.file), self.array))
+        count = len(_array(site.path(self.file), name_of(self.array, site)))
         return Rows({"number": str(i)} for i in range(count))
 
     def invent(self, site: Site, count: int, start: int) -> list[dict[str, str]]:
@@ -142,7 +147,7 @@ class ArrayImage(Part):
     Args:
         file: Pattern of the file's path.
         arrays: Name of the array -> names of its bands, which are its last axis: (N, H, W, C), or
-            (N, T, H, W, C) for series.
+            (N, T, H, W, C) for series. Fields in braces are the split and choices.
         key: Its name in the sample: float32 (C, H, W), or (T, C, H, W).
         size: (height, width), or (times, height, width), and dtype: how miniatures are made.
         dtype: See `size`.
@@ -175,7 +180,7 @@ class ArrayImage(Part):
             wanted = [b for b in site.bands if b in bands]
             if not wanted:
                 continue
-            pixels = array_row(path, name, number)
+            pixels = array_row(path, name_of(name, site), number)
             if pixels.shape[-1] != len(bands):
                 raise UnreadableFileError(
                     f"{path}: {name!r} has {pixels.shape[-1]} bands where {len(bands)} are "
@@ -188,7 +193,7 @@ class ArrayImage(Part):
         """Noise, in all arrays."""
         for name, bands in self.arrays.items():
             pixels = noise(rng, (*self.size, len(bands)), self.dtype)
-            append_array(self.files(site, row)[0], name, int(row["number"]), pixels)
+            append_array(self.files(site, row)[0], name_of(name, site), int(row["number"]), pixels)
 
 
 class ArrayLabel(Part):
@@ -225,3 +230,42 @@ class ArrayLabel(Part):
         value = np.zeros(len(site.classes), self.dtype)
         value[number % len(value)] = 1
         append_array(site.path(self.file, row), self.array, number, value)
+
+
+class ArrayValue(Part):
+    """A number, or several, from a row of an array: float32 () or (K,).
+
+    Args:
+        file: Pattern of the file's path.
+        array: Name of the array (N,) or (N, K); fields in braces are the split and choices.
+        key: Its name in the sample.
+        size: Of a row, in miniatures.
+        dtype: Of the array, in miniatures.
+        when: As in `Part`.
+    """
+
+    def __init__(
+        self,
+        file: str,
+        array: str,
+        key: str = "label",
+        *,
+        size: tuple[int, ...] = (),
+        dtype: str = "float64",
+        when: When | None = None,
+    ) -> None:
+        super().__init__(key, when)
+        self.file, self.array, self.size, self.dtype = file, array, size, dtype
+
+    def read(self, site: Site, row: Row) -> dict[str, Any]:
+        """The numbers."""
+        path = site.path(self.file, row)
+        found = array_row(path, name_of(self.array, site), int(row["number"]))
+        return {self.key: torch.from_numpy(np.array(found, dtype=np.float32))}
+
+    def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
+        """Noise."""
+        value = np.asarray(noise(rng, self.size, self.dtype))
+        append_array(
+            site.path(self.file, row), name_of(self.array, site), int(row["number"]), value
+        )

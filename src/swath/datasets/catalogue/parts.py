@@ -60,7 +60,8 @@ class Image(Part):
         key: Its name in the sample.
         located: Whether the files are georeferenced; ``bounds`` and ``transform`` (9, float64)
             are then in the sample too. A file without a CRS has NaN there.
-        bands: Names of the file's bands, in its order, where not the dataset's ``all_band_names``.
+        bands: Names of the file's bands, in its order, where not the dataset's ``all_band_names``;
+            an image with none of those (heights beside colours) is not chosen from.
         size: (height, width), dtype, CRS: how miniatures are made.
         dtype: See `size`.
         crs: See `size`; of several, each sample has one.
@@ -89,7 +90,7 @@ class Image(Part):
 
     def _wanted(self, site: Site) -> list[int] | None:
         own = tuple(self.own_bands or site.all_bands)
-        if not own or site.bands == own:
+        if not own or site.bands == own or not set(own) & set(site.all_bands):
             return None
         return [own.index(b) for b in site.bands if b in own]
 

@@ -35,11 +35,13 @@ def write_picture(
     target = pathlib.Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     kind = target.suffix.lower()
+    # Not every reader takes the JPEG 2000 that GDAL writes.
+    plain = kind == ".jp2" and crs is None and pixels.dtype == np.uint8
     if kind == ".npy":
         np.save(target, pixels)
-    elif kind in (".tif", ".tiff", ".jp2"):
+    elif kind in (".tif", ".tiff", ".jp2") and not plain:
         _write_tiff(target, pixels, crs, scale, target.name if place is None else place)
-    elif kind in (".jpg", ".jpeg", ".png", ".bmp"):
+    elif plain or kind in (".jpg", ".jpeg", ".png", ".bmp"):
         from PIL import Image
 
         picture = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
