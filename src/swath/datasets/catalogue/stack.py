@@ -100,7 +100,6 @@ class Sensors(_Several):
         found[self.key] = image
         return found
 
-
     def wanted(self, site: Site) -> list[Image]:
         """The images of which bands are wanted, whose bands one after the other are `site`'s.
 
