@@ -2,8 +2,17 @@
 
 from swath.datamodules.benchmark import BenchmarkDataModule, CutBenchmarkDataModule
 from swath.datamodules.chesapeake import ChesapeakeCVPRDataModule
+from swath.datamodules.further import (
+    DeepGlobeLandCoverDataModule,
+    FireRiskDataModule,
+    LoveDADataModule,
+    SKIPPDDataModule,
+    SolarPlantsBrazilDataModule,
+    USAVarsDataModule,
+)
 from swath.datamodules.geo import BaseDataModule, GeoDataModule
 from swath.datamodules.ground import (
+    AgriFieldNetDataModule,
     CellsDataModule,
     L7IrishDataModule,
     L8BiomeDataModule,
@@ -11,6 +20,8 @@ from swath.datamodules.ground import (
     NAIPChesapeakeDataModule,
     PairDataModule,
     Sentinel2CDLDataModule,
+    Sentinel2NCCMDataModule,
+    Sentinel2SouthAmericaSoybeanDataModule,
 )
 from swath.datamodules.nongeo import FolderDataModule, NonGeoDataModule
 from swath.datamodules.objects import (
@@ -58,6 +69,7 @@ from swath.datamodules.scenes import (
 
 __all__ = [
     "ADVANCEDataModule",
+    "AgriFieldNetDataModule",
     "BaseDataModule",
     "BenchmarkDataModule",
     "BigEarthNetDataModule",
@@ -67,12 +79,14 @@ __all__ = [
     "ChesapeakeCVPRDataModule",
     "CutBenchmarkDataModule",
     "CutPatchDataModule",
+    "DeepGlobeLandCoverDataModule",
     "ETCI2021DataModule",
     "EuroSAT100DataModule",
     "EuroSATDataModule",
     "EuroSATRGBDataModule",
     "EuroSATSpatialDataModule",
     "FAIR1MDataModule",
+    "FireRiskDataModule",
     "FitObjects",
     "FolderDataModule",
     "GID15DataModule",
@@ -86,6 +100,7 @@ __all__ = [
     "LandCoverAI100DataModule",
     "LandCoverAIDataModule",
     "LandsatCDLDataModule",
+    "LoveDADataModule",
     "NAIPChesapeakeDataModule",
     "NASAMarineDebrisDataModule",
     "NonGeoDataModule",
@@ -96,14 +111,19 @@ __all__ = [
     "RESISC45DataModule",
     "RasterDataModule",
     "SEN12MSDataModule",
+    "SKIPPDDataModule",
     "SeasonalContrastS2DataModule",
     "Sentinel2CDLDataModule",
+    "Sentinel2NCCMDataModule",
+    "Sentinel2SouthAmericaSoybeanDataModule",
     "So2SatDataModule",
+    "SolarPlantsBrazilDataModule",
     "SpaceNet1DataModule",
     "SpaceNet6DataModule",
     "SpaceNetBaseDataModule",
     "TropicalCycloneDataModule",
     "UCMercedDataModule",
+    "USAVarsDataModule",
     "VHR10DataModule",
     "Vaihingen2DDataModule",
     "XView2DataModule",

@@ -5,6 +5,7 @@ from swath.datasets.benchmarks.benin import BeninSmallHolderCashews
 from swath.datasets.benchmarks.bigearthnet import BigEarthNet
 from swath.datasets.benchmarks.bigearthnet_v2 import BigEarthNetV2
 from swath.datasets.benchmarks.burned_areas import CaBuAr, ChaBuD
+from swath.datasets.benchmarks.cloudcoverdetection import CloudCoverDetection
 from swath.datasets.benchmarks.cowc import COWC, COWCCounting, COWCDetection
 from swath.datasets.benchmarks.cv4a import CV4AKenyaCropType
 from swath.datasets.benchmarks.deepglobelandcover import DeepGlobeLandCover
@@ -77,6 +78,7 @@ __all__ = [
     "CV4AKenyaCropType",
     "CaBuAr",
     "ChaBuD",
+    "CloudCoverDetection",
     "DeepGlobeLandCover",
     "EuroSAT",
     "EuroSAT100",

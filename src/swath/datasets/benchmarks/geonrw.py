@@ -25,7 +25,7 @@ class GeoNRW(Benchmark):
     """GeoNRW: ``image`` (3, 1000, 1000), ``dem`` (1, 1000, 1000) in metres, ``mask``.
 
     The mask has ten classes, and 0 for background. The test cities are Düsseldorf, Herne and
-    Neuss.
+    Neuss. Images have the files' values, 0 to 255; other libraries divide them by 255.
     """
 
     info = Info(
