@@ -13,6 +13,7 @@ from lightning.pytorch import Trainer
 from rasterio.transform import from_origin
 
 from swath.datamodules import (
+    AgriFieldNetDataModule,
     ChesapeakeCVPRDataModule,
     L7IrishDataModule,
     L8BiomeDataModule,
@@ -210,3 +211,19 @@ def test_landsat_and_crops(tmp_path: Path) -> None:
     trainer.fit(task, datamodule=module)
     trainer.test(task, datamodule=module, verbose=False)
     assert "Corn" in (task.hparams.get("labels") or ()) or "Corn" in task.hparams["classes"]
+
+
+def test_patches_of_crops_are_dealt_out_whole(tmp_path: Path) -> None:
+    kind = dataset_class("AgriFieldNet")
+    ids = [f"{i:05x}" for i in range(10)]
+    many = type("AgriFieldNet", (kind,), {"examples": tuple({"id": i} for i in ids)})
+    make_miniature(many, tmp_path)
+    module = AgriFieldNetDataModule(
+        batch_size=1, patch_size=32, length=2, paths=tmp_path, bands=["B04", "B03"]
+    )
+    found = parts(module)
+    assert [len(p) for p in found] == [8, 1, 1]
+    assert apart(found)
+    assert next(iter(module.val_dataloader()))["image"].shape == (1, 2, 32, 32)
+    assert module.normalisation() == ([0.0] * 2, [255.0] * 2)
+    assert list(module.classes)[:3] == ["No Data", "Wheat", "Mustard"]

@@ -1,6 +1,12 @@
 """Lightning data modules: which data goes into which stage, and how."""
 
 from swath.datamodules.benchmark import BenchmarkDataModule, CutBenchmarkDataModule
+from swath.datamodules.changes import (
+    CaBuArDataModule,
+    ChaBuDDataModule,
+    OSCD100DataModule,
+    OSCDDataModule,
+)
 from swath.datamodules.chesapeake import ChesapeakeCVPRDataModule
 from swath.datamodules.further import (
     DeepGlobeLandCoverDataModule,
@@ -75,7 +81,9 @@ __all__ = [
     "BigEarthNetDataModule",
     "BigEarthNetV2DataModule",
     "COWCCountingDataModule",
+    "CaBuArDataModule",
     "CellsDataModule",
+    "ChaBuDDataModule",
     "ChesapeakeCVPRDataModule",
     "CutBenchmarkDataModule",
     "CutPatchDataModule",
@@ -104,6 +112,8 @@ __all__ = [
     "NAIPChesapeakeDataModule",
     "NASAMarineDebrisDataModule",
     "NonGeoDataModule",
+    "OSCD100DataModule",
+    "OSCDDataModule",
     "PairDataModule",
     "PatchDataModule",
     "PatternNetDataModule",

@@ -18,6 +18,7 @@ from swath.datasets import (
     Landsat8,
     Sentinel2,
     layers,
+    random_bbox_assignment,
     random_grid_cell_assignment,
     roi_split,
 )
@@ -26,6 +27,7 @@ from swath.errors import ConfigError, nearest
 from swath.typing import Sample
 
 __all__ = [
+    "AgriFieldNetDataModule",
     "CellsDataModule",
     "L7IrishDataModule",
     "L8BiomeDataModule",
@@ -33,6 +35,8 @@ __all__ = [
     "NAIPChesapeakeDataModule",
     "PairDataModule",
     "Sentinel2CDLDataModule",
+    "Sentinel2NCCMDataModule",
+    "Sentinel2SouthAmericaSoybeanDataModule",
 ]
 
 
@@ -104,12 +108,23 @@ class CellsDataModule(GeoDataModule):
     @property
     def classes(self) -> Sequence[str]:
         """Names of the classes, by number."""
-        return tuple(self.layer.classes)
+        return self._names(self.layer, self.kwargs.get("classes"))
 
     @property
     def colours(self) -> Sequence[tuple[int, ...]]:
         """(red, green, blue) of each class, if they are published."""
-        return tuple(self.layer.colours)
+        return self._colours(self.layer, self.kwargs.get("classes"))
+
+    @staticmethod
+    def _names(kind: type[Any], chosen: Sequence[int] | None) -> Sequence[str]:
+        """Of the codes that the layer was told to keep, or of all."""
+        if chosen is None:
+            return tuple(kind.classes)
+        return tuple(kind.classes_by_value[code] for code in chosen)
+
+    @staticmethod
+    def _colours(kind: type[Any], chosen: Sequence[int] | None) -> Sequence[tuple[int, ...]]:
+        return tuple(kind.colours if chosen is None else (kind.cmap[c][:3] for c in chosen))
 
     def channels(self) -> int:
         """Of the images."""
@@ -136,6 +151,31 @@ class L8BiomeDataModule(CellsDataModule):
     """
 
     layer = L8Biome
+
+
+class AgriFieldNetDataModule(CellsDataModule):
+    """`AgriFieldNet`: 80 % of its patches of ground to train, 10 % to validate, 10 % to test.
+
+    Bands are divided by 255.
+    """
+
+    layer = layers.AgriFieldNet
+    shares = (0.8, 0.1, 0.1)
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        patch_size: int | tuple[int, int] = 256,
+        length: int | None = None,
+        num_workers: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(batch_size, patch_size, length, num_workers, **kwargs)
+
+    def cut(self, dataset: GeoDataset) -> Sequence[GeoDataset]:
+        """Its parts: train, val, test."""
+        generator = torch.Generator().manual_seed(self.seed)
+        return random_bbox_assignment(dataset, self.shares, generator)
 
 
 class PairDataModule(CellsDataModule):
@@ -186,17 +226,13 @@ class PairDataModule(CellsDataModule):
     def classes(self) -> Sequence[str]:
         """Names of the classes, by number."""
         _, name = self.pair
-        kind, chosen = self.kind(name), self.own(name).get("classes")
-        if chosen is None:
-            return tuple(kind.classes)
-        return tuple(kind.classes_by_value[code] for code in chosen)
+        return self._names(self.kind(name), self.own(name).get("classes"))
 
     @property
     def colours(self) -> Sequence[tuple[int, ...]]:
         """(red, green, blue) of each class, if they are published."""
         _, name = self.pair
-        kind, chosen = self.kind(name), self.own(name).get("classes")
-        return tuple(kind.colours if chosen is None else (kind.cmap[c][:3] for c in chosen))
+        return self._colours(self.kind(name), self.own(name).get("classes"))
 
     def channels(self) -> int:
         """Of the images."""
@@ -213,6 +249,31 @@ class Sentinel2CDLDataModule(PairDataModule):
     """
 
     pair: ClassVar[Mapping[str, type[Any]]] = {"sentinel2": Sentinel2, "cdl": CDL}
+    layer = Sentinel2
+    std = 10_000.0
+
+
+class Sentinel2NCCMDataModule(PairDataModule):
+    """`Sentinel2` with `NCCM`: ``sentinel2_paths``, ``nccm_paths``, ``nccm_years`` and so on.
+
+    Cells and bands as in `Sentinel2CDLDataModule`.
+    """
+
+    pair: ClassVar[Mapping[str, type[Any]]] = {"sentinel2": Sentinel2, "nccm": layers.NCCM}
+    layer = Sentinel2
+    std = 10_000.0
+
+
+class Sentinel2SouthAmericaSoybeanDataModule(PairDataModule):
+    """`Sentinel2` with `SouthAmericaSoybean`: ``sentinel2_…``, ``south_america_soybean_…``.
+
+    Cells and bands as in `Sentinel2CDLDataModule`.
+    """
+
+    pair: ClassVar[Mapping[str, type[Any]]] = {
+        "sentinel2": Sentinel2,
+        "south_america_soybean": layers.SouthAmericaSoybean,
+    }
     layer = Sentinel2
     std = 10_000.0
 

@@ -22,12 +22,13 @@ __all__ = ["L7Irish", "L8Biome"]
 
 #: Value in the files of each class, in order.
 _VALUES = (0, 64, 128, 192, 255)
+# The colours are ours: white would be where nothing is.
 _NAMES, _COLOURS = colour_table("""
 0 000000 Fill
 1 404040 Cloud Shadow
 2 228b22 Clear
-3 c0c0c0 Thin Cloud
-4 ffffff Cloud
+3 a8c8eb Thin Cloud
+4 4678c8 Cloud
 """)
 _PLACES = np.zeros(256, np.int64)
 _PLACES[list(_VALUES)] = range(5)
