@@ -11,9 +11,10 @@ from swath.errors import ConfigError
 from swath.models import get_model, list_models
 from swath.models.registry import model_entry
 from swath.models.weights import nearest
+from swath.trainers.foundation import SATLAS, satlas, told_model, with_head
 from swath.trainers.pretrained import Pretrained, load_encoder
 
-__all__ = ["backbone_model", "classifier", "freeze_all_but"]
+__all__ = ["backbone_model", "classifier", "freeze_all_but", "head_of"]
 
 
 def classifier(model: str | nn.Module, pretrained: Pretrained, outputs: int) -> nn.Module:
@@ -35,10 +36,7 @@ def classifier(model: str | nn.Module, pretrained: Pretrained, outputs: int) -> 
                 "load them into it yourself, with swath.models.load_weights"
             )
         return model
-    network = _build(model, pretrained, outputs)
-    if pretrained.weights not in (None, True):
-        load_encoder(network, pretrained, absent=_heads(network))
-    return network
+    return _filled(model, pretrained, outputs)
 
 
 def backbone_model(name: str, pretrained: Pretrained) -> nn.Module:
@@ -51,7 +49,17 @@ def backbone_model(name: str, pretrained: Pretrained) -> nn.Module:
     Raises:
         ConfigError: No such backbone; or weights of another one.
     """
-    network = _build(name, pretrained, 0)
+    return _filled(name, pretrained, 0)
+
+
+def _filled(model: str, pretrained: Pretrained, outputs: int) -> nn.Module:
+    """The network of that name with its weights in it."""
+    name = model.lower()
+    if name == "satlaspretrain" or name in SATLAS:
+        return with_head(satlas(model, pretrained), outputs)
+    if name in {n.lower() for n in list_models()} and model_entry(model).bands == "any":
+        return told_model(model_entry(model), pretrained, outputs)
+    network = _build(model, pretrained, outputs)
     if pretrained.weights not in (None, True):
         load_encoder(network, pretrained, absent=_heads(network))
     return network
@@ -72,7 +80,7 @@ def _build(model: str, pretrained: Pretrained, outputs: int) -> nn.Module:
                 "yourself and pass the module"
             ) from error
     if model not in set(timm.list_models()) | set(timm.list_pretrained()):
-        known = sorted({*list_models(), *timm.list_models()})
+        known = sorted({*list_models(), *SATLAS, *timm.list_models()})
         raise ConfigError(f"there is no model {model!r}: {nearest(model, known)}")
     asked: dict[str, Any] = {
         "pretrained": pretrained.weights is True, "in_chans": pretrained.channels,
@@ -100,6 +108,15 @@ def _heads(network: nn.Module) -> list[str]:
     return [rf"^{name}\." for name in ([names] if isinstance(names, str) else names)]
 
 
+def head_of(network: nn.Module) -> nn.Module | None:
+    """A classifier's last layer, as timm says it or under the usual names; None if it has none."""
+    said = getattr(network, "get_classifier", None)
+    for found in (said() if callable(said) else None, getattr(network, "head", None)):
+        if isinstance(found, nn.Module):
+            return found
+    return None
+
+
 def freeze_all_but(network: nn.Module, kept: nn.Module | None) -> None:
     """Stop the training of everything but the layers of `kept`.
 
@@ -109,7 +126,8 @@ def freeze_all_but(network: nn.Module, kept: nn.Module | None) -> None:
     if kept is None or not any(True for _ in kept.parameters()):
         raise ConfigError(
             f"freeze_backbone: {type(network).__name__} has no head that is known (timm's "
-            "get_classifier): freeze its parameters yourself before you pass it"
+            "get_classifier, or a layer called head): freeze its parameters yourself before you "
+            "pass it"
         )
     network.requires_grad_(False)
     kept.requires_grad_(True)

@@ -14,6 +14,7 @@ from torchmetrics import Metric
 
 from swath.errors import BandError, ConfigError
 from swath.trainers.adopting import adopt
+from swath.trainers.foundation import full_name
 from swath.trainers.optimizers import build_optimizers
 from swath.trainers.pretrained import Pretrained
 from swath.trainers.settings import given_settings, plain
@@ -131,6 +132,9 @@ class BaseTask(_Noted, LightningModule):
         if ema is not None and not 0 < ema < 1:
             raise ConfigError(f"ema is {ema}: expected a decay between 0 and 1, such as 0.999")
         self.pretrained = Pretrained.of(given.get("weights"), bands, channels, sensor, units)
+        for name in ("model", "backbone"):
+            if isinstance(given.get(name), str):
+                given[name] = full_name(given[name], self.pretrained)
         numbers_in = self.pretrained.normalisation(mean, std)
         numbers_in |= {n: v for n, v in (("clip", clip), ("then", then)) if v is not None}
         for name in ("mean", "std"):

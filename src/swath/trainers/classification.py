@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from swath.errors import ConfigError, GridError
 from swath.losses import classification_loss
-from swath.trainers.backbones import classifier, freeze_all_but
+from swath.trainers.backbones import classifier, freeze_all_but, head_of
 from swath.trainers.base import STAGES, BaseTask
 from swath.trainers.metrics import ClassificationMetrics
 from swath.trainers.names import class_names
@@ -85,8 +85,7 @@ class ClassificationTask(BaseTask):
         h = self.hparams
         self.model = classifier(self.given["model"], self.pretrained, self.outputs)
         if h["freeze_backbone"]:
-            head = getattr(self.model, "get_classifier", lambda: None)()
-            freeze_all_but(self.model, head)
+            freeze_all_but(self.model, head_of(self.model))
 
     def configure_losses(self) -> None:
         """Set the criterion."""

@@ -16,7 +16,7 @@ from swath.errors import BandError, ConfigError, FileMissingError
 if TYPE_CHECKING:
     from swath.models.inputs import InputFit
 
-__all__ = ["Pretrained", "load_encoder"]
+__all__ = ["Pretrained", "load_encoder", "weights_source"]
 
 logger = logging.getLogger("swath.trainers")
 
@@ -38,11 +38,15 @@ class Pretrained:
         weights: A member of a weights enum, a path, True (ImageNet's) or None.
         channels: Of the image.
         fit: How the image fits the member; None for everything else.
+        bands: The user's, for models that are told them; None if nobody said.
+        sensor: Whose bands they are, where that is not plain.
     """
 
     weights: Any
     channels: int
     fit: InputFit | None = None
+    bands: tuple[str | float, ...] | None = None
+    sensor: str | None = None
 
     @classmethod
     def of(
@@ -66,6 +70,7 @@ class Pretrained:
         if bands is not None and in_channels not in (None, len(bands)):
             raise BandError(f"bands has {len(bands)} entries where in_channels is {in_channels}")
         count = len(bands) if bands is not None else in_channels
+        told: dict[str, Any] = {"bands": None if bands is None else tuple(bands), "sensor": sensor}
         if not hasattr(weights, "bands"):
             # without weights they have nothing to say: so it is when a checkpoint is read again
             if weights and (sensor is not None or units is not None):
@@ -73,7 +78,7 @@ class Pretrained:
                     f"sensor={sensor!r} and units={units!r} go with published weights, such as "
                     f"'ResNet18_Weights.SENTINEL2_ALL_MOCO'; weights is {weights!r}"
                 )
-            return cls(weights or None, 3 if count is None else count)
+            return cls(weights or None, 3 if count is None else count, **told)
         own = weights.in_channels
         if bands is None or not weights.bands:
             if count is not None and own not in (None, count):
@@ -84,11 +89,11 @@ class Pretrained:
                 )
             count = own if count is None else count
         if not weights.bands:
-            return cls(weights, 3 if count is None else count)
+            return cls(weights, 3 if count is None else count, **told)
         from swath.models.inputs import check_input
 
         fit = check_input(weights, bands, sensor=sensor, units=units)
-        return cls(weights, len(fit.fit.target), fit)
+        return cls(weights, len(fit.fit.target), fit, **told)
 
     @property
     def name(self) -> str | bool | None:
@@ -145,11 +150,42 @@ class Pretrained:
             )  # fmt: skip
 
 
-def load_encoder(encoder: nn.Module, pretrained: Pretrained, absent: Sequence[str] = ()) -> None:
+def weights_source(pretrained: Pretrained) -> Any:
+    """A member of an enum, an URL, or a file that is there.
+
+    Raises:
+        FileMissingError: There is no such file.
+    """
+    weights = pretrained.weights
+    if hasattr(weights, "get_state_dict"):
+        return weights
+    weights = os.fspath(weights)
+    if not weights.startswith(("http://", "https://")) and not os.path.exists(weights):
+        raise FileMissingError(
+            f"the weights {weights} do not exist: expected a file or URL of a state dict, or a "
+            "name such as ResNet18_Weights.SENTINEL2_ALL_MOCO (swath models list)"
+        )
+    return weights
+
+
+def load_encoder(
+    encoder: nn.Module,
+    pretrained: Pretrained,
+    absent: Sequence[str] = (),
+    unused: Sequence[str] = (),
+    fitted: bool = True,
+) -> None:
     """Load an encoder's weights, its first layer fitted to the bands.
 
     Names are found under whatever prefix the file has them; heads are passed over, and nothing
-    else. `absent` are patterns of layers that the file need not have: the task's own head.
+    else.
+
+    Args:
+        encoder: The network.
+        pretrained: Its weights, and the image's channels.
+        absent: Patterns of layers that the file need not have: the task's own head.
+        unused: Patterns of what the file may have beside the encoder and heads.
+        fitted: Whether there is a first layer to fit: models that are told their bands have none.
 
     Raises:
         ConfigError: The weights are of another architecture.
@@ -158,21 +194,14 @@ def load_encoder(encoder: nn.Module, pretrained: Pretrained, absent: Sequence[st
     from swath.models.loading import load_weights
     from swath.models.prefixes import align_names
 
-    weights = pretrained.weights
-    if not hasattr(weights, "get_state_dict"):
-        weights = os.fspath(weights)
-        remote = weights.startswith(("http://", "https://"))
-        if not remote and not os.path.exists(weights):
-            raise FileMissingError(
-                f"the weights {weights} do not exist: expected a file or URL of a state dict, or a "
-                "name such as ResNet18_Weights.SENTINEL2_ALL_MOCO (swath models list)"
-            )
+    weights = weights_source(pretrained)
     fit = pretrained.fit.fit if pretrained.fit is not None else None
     own = encoder.state_dict()
     try:
         load_weights(
             encoder, weights, fit=None if fit is None or fit.unchanged else fit,
-            stem=_stem(encoder, pretrained.channels), unused=_BESIDE, absent=absent,
+            stem=_stem(encoder, pretrained.channels) if fitted else None,
+            unused=(*_BESIDE, *unused), absent=absent,
             prepare=lambda tensors: align_names(tensors, own),
         )  # fmt: skip
     except ConfigError as error:

@@ -12,7 +12,7 @@ from torchmetrics import Metric
 from swath.errors import ConfigError, GridError
 from swath.losses import RegressionLoss
 from swath.trainers.architectures import freeze_parts, pad_to_multiple, segmentation_model
-from swath.trainers.backbones import classifier, freeze_all_but
+from swath.trainers.backbones import classifier, freeze_all_but, head_of
 from swath.trainers.base import STAGES, BaseTask
 
 __all__ = ["PixelwiseRegressionTask", "RegressionMetrics", "RegressionTask"]
@@ -131,8 +131,7 @@ class RegressionTask(BaseTask):
         h = self.hparams
         self.model = classifier(self.given["model"], self.pretrained, h["num_outputs"])
         if h["freeze_backbone"]:
-            head = getattr(self.model, "get_classifier", lambda: None)()
-            freeze_all_but(self.model, head)
+            freeze_all_but(self.model, head_of(self.model))
 
     def configure_losses(self) -> None:
         """Set the criterion."""

@@ -37,12 +37,16 @@ def mlp(widths: Sequence[int], *, norm: bool = True, last_norm: bool = False) ->
     return nn.Sequential(*layers)
 
 
-def pooled(features: Tensor, source: nn.Module) -> Tensor:
+def pooled(features: Any, source: nn.Module) -> Tensor:
     """(B, F) of what a backbone gives: (B, F) as it is, the mean of (B, F, H, W) or (B, N, F).
+
+    Of several maps the last, which is the deepest, counts.
 
     Raises:
         GridError: Something else.
     """
+    if isinstance(features, list | tuple) and features:
+        features = features[-1]
     if not isinstance(features, Tensor) or features.ndim not in (2, 3, 4):
         found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise GridError(
