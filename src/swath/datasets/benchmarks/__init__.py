@@ -20,6 +20,7 @@ from swath.datasets.benchmarks.firerisk import FireRisk
 from swath.datasets.benchmarks.forest_damage import ForestDamage
 from swath.datasets.benchmarks.geonrw import GeoNRW
 from swath.datasets.benchmarks.gid15 import GID15
+from swath.datasets.benchmarks.hyspecnet import HySpecNet11k
 from swath.datasets.benchmarks.inria import InriaAerialImageLabeling
 from swath.datasets.benchmarks.isprs import Potsdam2D, Vaihingen2D
 from swath.datasets.benchmarks.landcoverai import LandCoverAI, LandCoverAI100
@@ -88,6 +89,7 @@ __all__ = [
     "FireRisk",
     "ForestDamage",
     "GeoNRW",
+    "HySpecNet11k",
     "InriaAerialImageLabeling",
     "LEVIRCDPlus",
     "LandCoverAI",

@@ -18,7 +18,7 @@ from torch import Tensor
 from swath.datasets.catalogue.description import When, applies
 from swath.datasets.catalogue.pixels import grid_of, read_pixels
 from swath.datasets.catalogue.site import Site
-from swath.datasets.catalogue.windows import Window, pixels_of, window_grid
+from swath.datasets.catalogue.windows import Window, image_shape, pixels_of, window_grid
 from swath.datasets.catalogue.writing import write_picture
 from swath.errors import BandError, UnreadableFileError
 from swath.geometry import Grid
@@ -154,13 +154,20 @@ class BandFiles(Image):
         paths = self.files(site, row)
         if not paths:
             return {}
-        layers = [float_tensor(read_pixels(p)) for p in paths]
-        shape = max(tuple(layer.shape[-2:]) for layer in layers)
-        layers = [_resized(layer, shape) for layer in layers]
-        found: dict[str, Any] = {self.key: torch.cat(layers)}
-        if self.located:
+        shapes = [image_shape(p) for p in paths] if site.window is not None else []
+        if len(set(shapes)) == 1:
+            image, finest = torch.cat([float_tensor(pixels_of(site, p)) for p in paths]), 0
+        else:
+            layers = [float_tensor(read_pixels(p)) for p in paths]
+            shape = max(tuple(layer.shape[-2:]) for layer in layers)
             finest = next(i for i, p in enumerate(layers) if tuple(p.shape[-2:]) == shape)
-            found |= place_of(paths[finest])
+            image = torch.cat([_resized(layer, shape) for layer in layers])
+            if site.window is not None:
+                top, left, high, wide = site.window
+                image = image[:, top : top + high, left : left + wide]
+        found: dict[str, Any] = {self.key: image}
+        if self.located:
+            found |= place_of(paths[finest], site.window)
         return found
 
     def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
