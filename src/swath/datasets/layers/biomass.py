@@ -56,7 +56,8 @@ class EUDEM(MaskLayer):
         size="40000x40000",
         resolution="25",
         licence="-",
-        citation="European Union, Copernicus Land Monitoring Service, European Environment Agency",
+        citation="European Union, Copernicus Land Monitoring Service, European Environment Agency, "
+        "https://land.copernicus.eu",
         homepage="https://land.copernicus.eu/imagery-in-situ/eu-dem/eu-dem-v1.1",
         account="It has to be downloaded from Copernicus Land with an account",
     )

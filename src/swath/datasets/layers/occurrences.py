@@ -147,7 +147,7 @@ class GBIF(Occurrences):
         size="-",
         resolution="-",
         licence="CC0 1.0, CC BY 4.0 or CC BY-NC 4.0, row by row",
-        citation="GBIF.org; each download has a DOI of its own",
+        citation="GBIF.org, https://www.gbif.org; each download has a DOI of its own",
         homepage="https://www.gbif.org/occurrence/search",
         account="It has to be downloaded with a GBIF account",
     )
