@@ -224,6 +224,16 @@ class TiffImage:
             (steps.pop(), row, inside * item),
         )
 
+    def whole(self) -> NDArray[Any] | None:
+        """All bands (samples, height, width), in place or decoded; None if in several tiles."""
+        found = self.block()
+        if found is not None or self.planar:
+            return found
+        if self.level.tiles_across != 1 or self.level.tiles_down != 1:
+            return None
+        pixels = self.decode(0, 0, 0)[: self.height, : self.width]
+        return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
     def decode(self, plane: int, ty: int, tx: int) -> NDArray[Any]:
         """A tile, decoded: (rows, columns), or (rows, columns, samples) if there are several.
 

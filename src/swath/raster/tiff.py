@@ -21,7 +21,7 @@ from swath.raster.info import MaskKind, RasterInfo
 from swath.raster.pieces import TiffImage
 from swath.raster.protocol import DirectTiles
 
-__all__ = ["TiffSource", "Unusual", "open_tiff"]
+__all__ = ["TiffSource", "Unusual", "open_tiff", "plain_tiff"]
 
 _REDUCED, _MASK = 1, 4
 
@@ -72,12 +72,12 @@ class TiffSource:
         """Addresses of the tiles; see `Source.direct`."""
         return self._images[level].addresses(band)
 
-    def block(self) -> NDArray[Any] | None:
-        """All bands in place, read-only (count, height, width), where a file is so simple.
+    def whole(self) -> NDArray[Any] | None:
+        """All bands (count, height, width), not to be written to, where one tile holds them.
 
-        None if it has to be decoded, or is in pieces.
+        Nothing of it is kept: this is for small images that are read once in a while.
         """
-        return self._images[0].block()
+        return self._images[0].whole()
 
     def _mask(self, level: int, ty: int, tx: int) -> NDArray[np.uint8]:
         """The mask under one tile of the image; the mask's own tiles may be cut differently."""
@@ -141,6 +141,27 @@ def open_tiff(path: str) -> TiffSource:
         mask=_mask_kind(info, main, masks is not None),
     )
     return TiffSource(info, (path, source.size, source.mtime_ns), images, masks)
+
+
+def plain_tiff(path: str) -> NDArray[Any] | None:
+    """The pixels of a local TIFF that says nothing of where it lies: (count, height, width).
+
+    None if it does say so, if it is in several tiles, or if GDAL has to read it: `open_tiff`, which
+    then looks for side-car files too.
+
+    Raises:
+        FileMissingError, UnreadableFileError, UnsupportedDataError: As `open_tiff`.
+    """
+    source = open_bytes(path)
+    main = read_directories(source)[0]
+    if 34735 in main:
+        return None
+    try:
+        image = TiffImage(source, main)
+        image.set_fill(geotiff.nodata(main))
+        return image.whole()
+    except Unusual:
+        return None
 
 
 def _header(path: str, main: Directory, image: TiffImage, transform: Affine | None) -> RasterInfo:

@@ -97,7 +97,7 @@ class Image(Part):
     def read(self, site: Site, row: Row) -> dict[str, Any]:
         """The image, and where it lies."""
         path = self.files(site, row)[0]
-        pixels = pixels_of(site, path, self._wanted(site))
+        pixels = pixels_of(site, path, self._wanted(site), located=self.located)
         found: dict[str, Any] = {self.key: float_tensor(pixels)}
         if self.located:
             found |= place_of(path, site.window)

@@ -14,7 +14,7 @@ from swath.datasets.nongeo import read_image
 from swath.errors import BandError, FileMissingError
 from swath.geometry import Grid
 from swath.raster import open_source, read_info
-from swath.raster.tiff import TiffSource
+from swath.raster.tiff import TiffSource, plain_tiff
 
 __all__ = ["grid_of", "read_pixels"]
 
@@ -24,7 +24,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _codecs: Any = imagecodecs
 
 
-def read_pixels(path: str, bands: Sequence[int] | None = None) -> NDArray[Any]:
+def read_pixels(
+    path: str, bands: Sequence[int] | None = None, *, located: bool = False
+) -> NDArray[Any]:
     """All pixels of an image file as (C, H, W) in its own type, not to be written to.
 
     An uncompressed TIFF is not read but looked at where it lies in the memory map, so that
@@ -33,6 +35,7 @@ def read_pixels(path: str, bands: Sequence[int] | None = None) -> NDArray[Any]:
     Args:
         path: A TIFF, or whatever `swath.datasets.nongeo.read_image` reads.
         bands: Numbers (from 0) of the bands that are wanted, in that order; all by default.
+        located: Whether its place is asked for as well: its whole header is then read, once.
 
     Raises:
         FileMissingError: There is no such file.
@@ -40,7 +43,7 @@ def read_pixels(path: str, bands: Sequence[int] | None = None) -> NDArray[Any]:
         BandError: It has no band of that number.
     """
     if path.lower().endswith(_TIFFS):
-        return _tiff(path, bands)
+        return _tiff(path, bands, located)
     if not os.path.isfile(path):
         raise FileMissingError(
             f"{path} is missing from the dataset: fetch it again (swath datasets verify says what "
@@ -82,14 +85,19 @@ def _decoded(path: str) -> NDArray[Any] | None:
     return found.transpose(2, 0, 1) if found.shape[2] == 3 else None
 
 
-def _tiff(path: str, bands: Sequence[int] | None) -> NDArray[Any]:
-    source = open_source(path)
+def _tiff(path: str, bands: Sequence[int] | None, located: bool) -> NDArray[Any]:
+    whole = plain_tiff(path) if not located and os.path.isfile(path) else None
+    if whole is None:
+        source = open_source(path)
+        whole = source.whole() if isinstance(source, TiffSource) else None
+    if whole is not None:
+        if bands is None:
+            return whole
+        _check(path, bands, len(whole))
+        return whole[list(bands)]
     info = source.info
     wanted = range(info.count) if bands is None else bands
     _check(path, wanted, info.count)
-    block = source.block() if isinstance(source, TiffSource) else None
-    if block is not None:
-        return block if bands is None else block[list(bands)]
     level = info.levels[0]
     out = np.empty((len(wanted), info.height, info.width), info.dtype)
     high, wide = level.tile_height, level.tile_width

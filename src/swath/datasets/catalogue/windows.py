@@ -28,16 +28,19 @@ _TIFFS = (".tif", ".tiff")
 _KEPT = 256 * 2**20
 
 
-def pixels_of(site: Site, path: str, bands: Sequence[int] | None = None) -> NDArray[Any]:
+def pixels_of(
+    site: Site, path: str, bands: Sequence[int] | None = None, *, located: bool = False
+) -> NDArray[Any]:
     """The part of an image that `site` wants; all of it if that has no window.
 
     Args:
         site: The dataset.
         path: Of the image.
         bands: Numbers (from 0) of the wanted bands, in that order; all by default.
+        located: Whether its place is asked for as well.
     """
     if site.window is None:
-        return read_pixels(path, bands)
+        return read_pixels(path, bands, located=located)
     return read_window(path, site.window, bands)
 
 
