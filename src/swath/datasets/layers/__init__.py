@@ -3,10 +3,8 @@
 from swath.datasets.layers.agrifieldnet import AgriFieldNet
 from swath.datasets.layers.astergdem import AsterGDEM
 from swath.datasets.layers.biomass import (
-    EUDEM,
     AbovegroundLiveWoodyBiomassDensity,
     CMSGlobalMangroveCanopy,
-    GlobalBuildingMap,
     GlobBiomass,
 )
 from swath.datasets.layers.canadian_building_footprints import CanadianBuildingFootprints
@@ -24,6 +22,8 @@ from swath.datasets.layers.chesapeake import (
 from swath.datasets.layers.chesapeake_cvpr import ChesapeakeCVPR
 from swath.datasets.layers.cloudmasks import L7Irish, L8Biome
 from swath.datasets.layers.enmap import EnMAP
+from swath.datasets.layers.eudem import EUDEM
+from swath.datasets.layers.global_building_map import GlobalBuildingMap
 from swath.datasets.layers.landcover import NCCM, Esri2020, SouthAmericaSoybean
 from swath.datasets.layers.landcoverai import LandCoverAIGeo
 from swath.datasets.layers.landsat import (

@@ -1,8 +1,8 @@
-"""Biomass and height of forests, and heights of the ground, from files fetched by hand."""
+"""Biomass and height of forests, from files fetched by hand."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import pandas as pd
@@ -11,83 +11,18 @@ from pyproj import CRS
 from swath.datasets.catalogue.description import Archive, Info
 from swath.datasets.catalogue.layer_parts import Raster
 from swath.datasets.geo import Transform
-from swath.datasets.layers.biomass_tables import COUNTRIES, EUDEM_MD5S, GLOBBIOMASS_MD5S
 from swath.datasets.layers.published import MaskLayer
+from swath.datasets.layers.published_tables import COUNTRIES, GLOBBIOMASS_MD5S
 from swath.errors import ConfigError, nearest
 from swath.raster.info import RasterInfo
 from swath.raster.scene import SceneBand
 from swath.typing import Path
 
 __all__ = [
-    "EUDEM",
     "AbovegroundLiveWoodyBiomassDensity",
     "CMSGlobalMangroveCanopy",
     "GlobBiomass",
-    "GlobalBuildingMap",
 ]
-
-
-class EUDEM(MaskLayer):
-    """EU-DEM v1.1: heights of Europe above sea level at 25 m (EPSG:3035), in metres.
-
-    The sample's ``mask`` holds whole metres, as in the field. Files are
-    ``eu_dem_v11_E30N10.TIF`` from zips that have to be fetched by hand.
-
-    Args:
-        paths: As in `RasterDataset`.
-        crs: As in `RasterDataset`.
-        res: As in `RasterDataset`.
-        transforms: As in `RasterDataset`.
-        cache: As in `RasterDataset`.
-        checksum: Compare the digests of archives with the published ones.
-        time_series: As in `RasterDataset`.
-        options: The other arguments of `RasterDataset`.
-
-    Raises:
-        DatasetNotFoundError: No file is there.
-        ChecksumError: An archive is not the one that was published.
-    """
-
-    info = Info(
-        title="European Digital Elevation Model v1.1",
-        tasks=("pixelwise regression",),
-        source="SRTM, ASTER GDEM",
-        samples=27,
-        size="40000x40000",
-        resolution="25",
-        licence="-",
-        citation="European Union, Copernicus Land Monitoring Service, European Environment Agency, "
-        "https://land.copernicus.eu",
-        homepage="https://land.copernicus.eu/imagery-in-situ/eu-dem/eu-dem-v1.1",
-        account="It has to be downloaded from Copernicus Land with an account",
-    )
-    published = tuple(
-        Archive(f"{name}.zip", md5=md5, gives=(f"{name}.TIF",)) for name, md5 in EUDEM_MD5S.items()
-    )
-    whole = False
-    quantity = "elevation (m)"
-    filename_glob = "eu_dem_v11_*.TIF"
-    filename_regex = r"(?P<name>eu_dem_v11)_(?P<id>[A-Z0-9]{6})\.TIF$"
-    parts = (
-        Raster("eu_dem_v11_{tile}.TIF", "float32", values=(0.0, 12.0, 250.0), crs="EPSG:3035",
-               res=25.0, origin=(3e6, 2e6)),
-    )  # fmt: skip
-    examples = ({"tile": "E30N10"},)
-
-    def __init__(
-        self,
-        paths: Path | Iterable[Path] = "data",
-        crs: CRS | str | int | None = None,
-        res: float | tuple[float, float] | None = None,
-        transforms: Transform | None = None,
-        cache: bool = True,
-        checksum: bool = True,
-        time_series: bool = False,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            paths, crs, res, transforms, cache, False, checksum, time_series, **options
-        )
 
 
 class GlobBiomass(MaskLayer):
@@ -330,57 +265,3 @@ class AbovegroundLiveWoodyBiomassDensity(MaskLayer):
                 f"that you need ; see {self.product_page}"
             )
         super().__init__(paths, crs, res, transforms, cache, False, True, time_series, **options)
-
-
-class GlobalBuildingMap(MaskLayer):
-    """Global Building Map: buildings of the world at 3 m, from PlanetScope, in tiles.
-
-    Files are ``GBM_v1_e000_n10_e005_n05.tif`` (west, north, east, south; EPSG:3857), to be fetched
-    by hand. The sample's ``mask`` holds the codes of the files.
-
-    Args:
-        paths: As in `RasterDataset`.
-        crs: As in `RasterDataset`.
-        res: As in `RasterDataset`.
-        bands: As in `RasterDataset`.
-        transforms: As in `RasterDataset`.
-        cache: As in `RasterDataset`.
-        time_series: As in `RasterDataset`.
-        options: The other arguments of `RasterDataset`.
-
-    Raises:
-        DatasetNotFoundError: No file is there.
-    """
-
-    info = Info(
-        title="Global Building Map",
-        tasks=("segmentation",),
-        source="PlanetScope",
-        samples=None,
-        size="varies",
-        resolution="3",
-        licence="-",
-        citation="Zhu et al. 2024, https://arxiv.org/abs/2404.13911",
-        homepage="https://github.com/zhu-xlab/GlobalBuildingMap",
-        account="It has no address that a program could download from",
-    )
-    whole = False
-    filename_glob = "GBM_v1_*"
-    parts = (Raster("GBM_v1_{tile}.tif", values=(0, 255), crs="EPSG:3857", res=3.0,
-                    origin=(0.0, 1_100_000.0)),)  # fmt: skip
-    examples = ({"tile": "e000_n10_e005_n05"},)
-
-    def __init__(
-        self,
-        paths: Path | Iterable[Path] = "data",
-        crs: CRS | str | int | None = None,
-        res: float | tuple[float, float] | None = None,
-        bands: Sequence[str] | None = None,
-        transforms: Transform | None = None,
-        cache: bool = True,
-        time_series: bool = False,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            paths, crs, res, transforms, cache, False, True, time_series, bands=bands, **options
-        )
