@@ -30,7 +30,8 @@ class LandCoverAIGeo(LabelledLayer):
     """LandCover.ai: 41 aerial photographs of Poland with four classes of land cover.
 
     33 are of 0.25 m and 8 of 0.5 m a pixel, in EPSG:2180, 216.27 km² in all. `LandCoverAI` has the
-    same ground as the paper's patches and splits.
+    same ground as the paper's patches and splits. ``mask`` is (H, W), as everywhere here (in the
+    field: (1, H, W)).
 
     Args:
         root: The folder.
