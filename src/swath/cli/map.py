@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from swath.datasets.folder import SceneFolder
     from swath.geometry import Grid
+    from swath.trainers import BaseTask
 
-__all__ = ["map_codes", "run"]
+__all__ = ["map_codes", "mapped", "run"]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="BAND",
         help="the bands, in the training's order, where these images call them otherwise",
     )
+    add("--head", metavar="NAME", help="of a task with several heads, the one that is mapped")
     add("--crs", help="of the map (default: that of most scenes)")
     add("--res", type=float, help="pixel size of the map (default: that of the finest band)")
     add("--window", type=int, help="pixels (default: twice the patches of the training)")
@@ -61,9 +65,7 @@ def run(argv: Sequence[str]) -> int:
     from swath.trainers import load_task
 
     task = load_task(options.checkpoint)
-    known: Mapping[str, Any] = task.hparams
-    if known["task"] == "multilabel":
-        raise ConfigError("a map has one class a pixel, and this checkpoint's task is multilabel")
+    network, known = mapped(task, options.head)
     bands: list[str] = options.bands or known.get("bands") or []
     if len(bands) not in (0, known["in_channels"]):
         raise ConfigError(
@@ -78,7 +80,7 @@ def run(argv: Sequence[str]) -> int:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     codes, nodata = map_codes(known)
     done = predict_map(
-        task, scenes, options.out, grid=map_lattice(scenes),
+        network, scenes, options.out, grid=map_lattice(scenes),
         size=options.window or 2 * (known.get("patch_size") or 128),
         overlap=options.overlap, batch_size=options.batch_size, num_workers=options.workers,
         device=device, classes=known["classes"], colours=known.get("colors"),
@@ -95,6 +97,51 @@ def run(argv: Sequence[str]) -> int:
         f"{done.grid.crs.to_string()}, {done.seconds:.0f} s)\nQuick look: {quick}"
     )
     return 0
+
+
+def mapped(task: BaseTask, head: str | None = None) -> tuple[nn.Module, Mapping[str, Any]]:
+    """The network that gives each pixel a class, and what is known of its classes and bands.
+
+    Args:
+        task: Of a checkpoint.
+        head: Its name, where the task has several.
+
+    Raises:
+        ConfigError: There is none, or several and nobody says which.
+    """
+    from swath.errors import ConfigError, nearest
+    from swath.trainers import MultiTask, SemanticSegmentationTask
+
+    one: Any = task
+    network: nn.Module = task
+    known: dict[str, Any] = dict(task.hparams)
+    if isinstance(task, MultiTask):
+        kinds = {h.name: h.task for h in task.heads}
+        able = [n for n, t in kinds.items() if isinstance(t, SemanticSegmentationTask)]
+        if head is None and len(able) == 1:
+            head = able[0]
+        if head is None or head not in able:
+            what = f"--head is {head!r}: {nearest(head, able)}" if head else (
+                "--head NAME says which of them is mapped")  # fmt: skip
+            raise ConfigError(
+                f"the checkpoint's heads that give each pixel a class are "
+                f"{', '.join(able) or 'none'}, of {', '.join(kinds)}; {what}"
+                if able else
+                f"the checkpoint has no head that gives each pixel a class: {', '.join(kinds)}"
+            )  # fmt: skip
+        one, network = kinds[head], task.only(head)
+        wanted = ("task", "classes", "colors", "values")
+        known |= {k: one.hparams[k] for k in wanted}
+    elif head is not None:
+        raise ConfigError(f"--head is {head!r}, and a {type(task).__name__} has no heads")
+    if not isinstance(one, SemanticSegmentationTask):
+        raise ConfigError(
+            f"a map has one class a pixel, and the checkpoint is of a {type(task).__name__}: "
+            "expected a SemanticSegmentationTask, or a MultiTask with such a head"
+        )
+    if known["task"] == "multilabel":
+        raise ConfigError("a map has one class a pixel, and this checkpoint's task is multilabel")
+    return network, known
 
 
 def map_codes(known: Mapping[str, Any]) -> tuple[list[int], int]:

@@ -15,12 +15,13 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from swath.cli.run_folder import read_confusion
+from swath.cli.class_tables import read_confusion
 from swath.errors import FileMissingError
 
 __all__ = ["Run", "differing", "find_runs", "ranked", "read_run"]
 
 _SECRET = re.compile(r"(?i)(token|password|passwd|secret|api_?key|credential)")
+_CONFUSION = re.compile(r"(^|_)confusion(_.+)?\.png$")
 #: Settings that follow from the run's folder: no choice of anybody's.
 _PLACES = ("default_root_dir", "dirpath", "save_dir", "logger.version")
 
@@ -38,7 +39,7 @@ class Run:
         scores: Of validation at the best epoch, and of the test, as ``val_…`` and ``test_…``.
         monitor: The score that chose the best epoch, and ``max`` or ``min``.
         tables: Part (``val``, ``test``) -> rows of the table of classes.
-        confusions: Part -> names and counts.
+        confusions: Part (and head: ``val cover``) -> names and counts.
         pictures: Name -> file, in the order in which they are shown.
         missing: What is not there or cannot be read, in words.
     """
@@ -124,6 +125,13 @@ def read_run(folder: str, name: str | None = None) -> Run:
             value = _read(run, prefix + what, read, needed=False)
             if value:
                 target[part] = value
+        start = os.path.join(glob.escape(folder), f"{prefix}confusion_")
+        for path in sorted(glob.glob(f"{start}*.csv")):  # one a head
+            name = os.path.basename(path)
+            value = _read(run, name, read_confusion)
+            if value:
+                head = name.removeprefix(f"{prefix}confusion_").removesuffix(".csv")
+                run.confusions[f"{part} {head}"] = value
     _read_pictures(run)
     for needed in ("best.ckpt", "last.ckpt"):
         if not os.path.isfile(os.path.join(folder, needed)):
@@ -213,7 +221,7 @@ def _read_pictures(run: Run) -> None:
     found = sorted(glob.glob(os.path.join(glob.escape(run.folder), "*.png")))
     names = {os.path.basename(p): p for p in found}
     first = [n for n in ("val.png", "test.png") if n in names]
-    last = [n for n in names if n == "curves.png" or n.endswith("confusion.png")]
+    last = [n for n in names if n == "curves.png" or _CONFUSION.search(n)]
     order = [*first, *(n for n in names if n not in {*first, *last}), *last]
     run.pictures = {n: names[n] for n in order}
     if not first:

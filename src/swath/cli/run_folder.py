@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import functools
+import glob
 import json
 import logging
 import math
@@ -15,6 +15,13 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from swath.cli.class_tables import (
+    class_rows,
+    confusion_text,
+    draw_confusion,
+    read_confusion,
+    table_text,
+)
 from swath.cli.environment import describe_environment, hide_secrets, now, write_json, write_text
 
 __all__ = ["RunRecord", "class_rows", "confusion_text", "read_confusion"]
@@ -29,7 +36,8 @@ class RunRecord(Callback):
     ``running`` (or killed without a word), ``finished``, ``interrupted``, ``failed: …``. Training
     keeps ``per_class.csv`` and ``confusion.csv`` (and ``.png``) of its best epoch, that of
     best.ckpt, and draws ``curves.png`` at its end, whatever that is. A test writes
-    ``test_environment.json``, ``test_per_class.csv`` and so on beside them.
+    ``test_environment.json``, ``test_per_class.csv`` and so on beside them. Classes of a task of
+    several heads are ``head/class``, and each head has a ``confusion_<head>.csv``.
 
     Args:
         folder: Of the run.
@@ -43,7 +51,7 @@ class RunRecord(Callback):
         self.record: dict[str, Any] = {}
         self.best: float | None = None
         self.scores: dict[str, float] = {}
-        self._counts: tuple[list[str], Any] | None = None
+        self._counts: dict[str, tuple[list[str], Any]] = {}
         self._start = 0.0
 
     def _path(self, trainer: Trainer, name: str) -> str:
@@ -111,7 +119,7 @@ class RunRecord(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the last epoch's counts."""
-        self._counts = None
+        self._counts = {}
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the curves and say that it went well."""
@@ -146,9 +154,8 @@ class RunRecord(Callback):
         self._write(trainer)
         if trainer.state.fn == "fit":
             self._try("curves.png", lambda: _draw_curves(trainer, self.folder))
-            path = os.path.join(self.folder, "confusion.csv")
-            if os.path.isfile(path):
-                self._try("confusion.png", lambda: _draw_confusion(path))
+            for path in glob.glob(os.path.join(glob.escape(self.folder), "confusion*.csv")):
+                self._try("confusion.png", functools.partial(draw_confusion, path))
         self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
@@ -157,17 +164,23 @@ class RunRecord(Callback):
         ))  # fmt: skip
 
     def _tables(self, trainer: Trainer, task: Any, part: str, scores: Mapping[str, float]) -> None:
-        rows = class_rows({k.removeprefix(f"{part}_"): v for k, v in scores.items()
-                           if k.startswith(f"{part}_")}, self._counts)  # fmt: skip
+        rows: list[dict[str, Any]] = []
+        for head in _heads(task):
+            before = f"{part}/{head}/" if head else f"{part}_"
+            own = {k.removeprefix(before): v for k, v in scores.items() if k.startswith(before)}
+            found = class_rows(own, self._counts.get(head))
+            rows += [{**row, "class": f"{head}/{row['class']}"} for row in found] if head else found
         if rows:
             path = self._path(trainer, "per_class.csv")
-            self._try(path, lambda: write_text(path, _csv(rows)))
-        if self._counts is not None and self._counts[1].ndim == 2:
-            names, matrix = self._counts
-            target = self._path(trainer, "confusion.csv")
-            self._try(target, lambda: write_text(target, confusion_text(names, matrix)))
+            self._try(path, lambda: write_text(path, table_text(rows)))
+        for head, (names, matrix) in self._counts.items():
+            if matrix.ndim != 2:
+                continue
+            target = self._path(trainer, f"confusion_{head}.csv" if head else "confusion.csv")
+            text = confusion_text(names, matrix)
+            self._try(target, functools.partial(write_text, target, text))
             if trainer.state.fn != "fit":
-                self._try(target, lambda: _draw_confusion(target))
+                self._try(target, functools.partial(draw_confusion, target))
 
     def _try(self, what: str, write: Callable[[], Any]) -> None:
         """Do what must not end a training: a picture that fails is told, and noted."""
@@ -210,85 +223,20 @@ def _earlier(path: str) -> list[Any]:
     return [*before, record]
 
 
-def _counts(task: Any, part: str) -> tuple[list[str], Any] | None:
-    """Names and confusion counts of a stage, (K, K) or (L, 2, 2), where the task counts them."""
-    metrics = getattr(task, f"{part}_metrics", None)
-    confusion = getattr(metrics, "confusion", None)
-    if confusion is None or not confusion.update_called:
-        return None
-    return list(metrics.names), confusion.compute().cpu().numpy()  # type: ignore[union-attr]
+def _heads(task: Any) -> dict[str, Any]:
+    """What counts, by the name of its head; a task without heads is its own, without a name."""
+    return {head.name: head.task for head in getattr(task, "heads", ())} or {"": task}
 
 
-def class_rows(
-    scores: Mapping[str, float], counts: tuple[Sequence[str], Any] | None = None
-) -> list[dict[str, Any]]:
-    """A row a class: what is counted, and every score that is logged as ``score/class``.
-
-    Args:
-        scores: By name, without the stage.
-        counts: Names, and a confusion matrix [truth, prediction], or (L, 2, 2) of labels.
-    """
-    rows: dict[str, dict[str, Any]] = {}
-    if counts is not None:
-        names, matrix = counts
-        for i, name in enumerate(names):
-            of = matrix[i][1] if matrix.ndim == 3 else matrix[i]
-            found = matrix[i][:, 1].sum() if matrix.ndim == 3 else matrix[:, i].sum()
-            hit = matrix[i][1, 1] if matrix.ndim == 3 else matrix[i, i]
-            truth = of.sum()
-            rows[name] = {
-                "class": name, "truth": int(truth), "predicted": int(found), "hit": int(hit),
-                "recall": _ratio(hit, truth), "precision": _ratio(hit, found),
-                "f1": _ratio(2 * hit, truth + found), "iou": _ratio(hit, truth + found - hit),
-            }  # fmt: skip
-    for key, value in scores.items():
-        score, slash, name = key.partition("/")
-        if slash and score != "loss":
-            row = rows.setdefault(name, {"class": name})
-            row.setdefault(score, value)
-    return list(rows.values())
-
-
-def _ratio(above: Any, below: Any) -> float:
-    return float(above) / float(below) if below else math.nan
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    columns = list(dict.fromkeys(k for row in rows for k in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({
-            k: "" if v != v else f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()
-        })  # fmt: skip
-    return text.getvalue()
-
-
-def confusion_text(names: Sequence[str], matrix: Any) -> str:
-    """A confusion matrix as CSV: a row a true class, a column a predicted one."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["truth \\ prediction", *names])
-    for name, row in zip(names, matrix, strict=True):
-        writer.writerow([name, *(int(n) for n in row)])
-    return text.getvalue()
-
-
-def read_confusion(path: str) -> tuple[list[str], list[list[int]]]:
-    """Names and counts of a confusion.csv."""
-    with open(path, encoding="utf-8", newline="") as file:
-        head, *rows = csv.reader(file)
-    return head[1:], [[int(n) for n in row[1:]] for row in rows]
-
-
-def _draw_confusion(path: str) -> None:
-    from swath.plot import confusion_figure, save_figure
-
-    names, matrix = read_confusion(path)
-    name = os.path.basename(path).removesuffix("confusion.csv").rstrip("_")
-    figure = confusion_figure(matrix, names, title=name or "validation")
-    save_figure(figure, path.removesuffix(".csv") + ".png")
+def _counts(task: Any, part: str) -> dict[str, tuple[list[str], Any]]:
+    """Names and confusion counts of each head, (K, K) or (L, 2, 2), as far as it counts them."""
+    found: dict[str, tuple[list[str], Any]] = {}
+    for head, of in _heads(task).items():
+        metrics = getattr(of, f"{part}_metrics", None)
+        confusion = getattr(metrics, "confusion", None)
+        if confusion is not None and confusion.update_called:
+            found[head] = list(metrics.names), confusion.compute().cpu().numpy()  # type: ignore[union-attr]
+    return found
 
 
 def _draw_curves(trainer: Trainer, folder: str) -> None:
