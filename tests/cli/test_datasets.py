@@ -145,22 +145,25 @@ def test_options_that_a_dataset_has(tmp_path: Path) -> None:
         def __init__(
             self, root: str = "data", split: str = "train", folds: tuple[int, ...] = (1, 2),
             sensors: list[str] | None = None, count: int = 2, dates: bool = False,
+                area: tuple[float, float] | None = None,
                 bands: list[str] | None = None, **more: Any,
         ) -> None:  # fmt: skip
             self.got = (folds, sensors, count, dates)
             super().__init__(root, split, bands=bands, **more)
 
     names = argparse.Namespace(name="UCMerced", root=str(tmp_path))
-    line = "--folds 3 4 --sensors=s1 s2 --count 7 --dates yes --bands R"
+    line = "--folds 3 4 --sensors=s1 s2 --count 7 --dates yes --bands R --area 1 -2.5"
     from swath.cli import datasets_chosen
 
     found = datasets_chosen._arguments(Choosy, line.split())
     assert found.pop("bands") == ["R"]
+    assert found.pop("area") == [1.0, -2.5]
     assert found == {"folds": (3, 4), "sensors": ["s1", "s2"], "count": 7, "dates": True}
     for wrong, text in (
         (["--count", "x"], "whole number"),
         (["--count", "1", "2"], "expected one"),
         (["--dates", "maybe"], "true or false"),
+        (["--area", "1", "x"], "expected a number"),
         (["--count"], "no value"),
         (["--counts", "1"], "did you mean count"),
         (["5"], "one word too many"),

@@ -202,6 +202,8 @@ def _typed(option: str, values: list[str], parameter: inspect.Parameter | None) 
         converted: list[Any] = [_truth(option, v) for v in values]
     elif isinstance(example, int) or (example is None and "int" in note):
         converted = [_whole(option, v) for v in values]
+    elif isinstance(example, float) or (example is None and "float" in note):
+        converted = [_number(option, v) for v in values]
     else:
         converted = list(values)
     if not several:
@@ -213,6 +215,13 @@ def _truth(option: str, value: str) -> bool:
     if value.lower() not in ("true", "false", "yes", "no"):
         raise ConfigError(f"--{option} is {value!r}: expected true or false")
     return value.lower() in ("true", "yes")
+
+
+def _number(option: str, value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise ConfigError(f"--{option} is {value!r}: expected a number") from None
 
 
 def _whole(option: str, value: str) -> int:
