@@ -28,9 +28,9 @@ __all__ = [
 class GlobBiomass(MaskLayer):
     """GlobBiomass: biomass or stem volume of the world's forests in 2010 at 100 m.
 
-    The sample's ``mask`` (2, H, W), int64 (in the field: int32), holds the quantity and its standard error, in Mg/ha (``agb``,
-    above-ground biomass) or m³/ha (``gsv``, growing stock volume). Tiles of 40 degrees are
-    published in zips, which have to be fetched by hand.
+    The sample's ``mask`` (2, H, W), int64 (in the field: int32), holds the quantity and its
+    standard error, in Mg/ha (``agb``, above-ground biomass) or m³/ha (``gsv``, growing stock
+    volume). Tiles of 40 degrees are published in zips, which have to be fetched by hand.
 
     Args:
         paths: As in `RasterDataset`.
