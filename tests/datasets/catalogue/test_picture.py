@@ -178,6 +178,8 @@ def test_images_of_several_sensors() -> None:
         all_band_names=(*S2, "VV", "VH"), rgb_bands=("B04", "B03", "B02"),
         parts=(Image("x", "image_s2", bands=S2), Image("x", "image_s1", bands=("VV", "VH"))),
     )  # fmt: skip
+    heights = dataset(parts=(Image("x"), Image("x", "dem", bands=("dem",), dtype="float32")))
+    assert titles(heights.plot({"image": RGB, "dem": RGB[:1]})) == ["image", "dem"]
     figure = ds.plot({"image_s2": torch.rand(4, 16, 16), "image_s1": torch.rand(2, 16, 16) + 1})
     assert titles(figure) == ["s2", "s1"]
 

@@ -38,9 +38,11 @@ def images_shown(dataset: Benchmark, sample: Sample) -> Iterator[ImageShown]:
     Raises:
         RGBBandsMissingError: The bands that make a picture are not among the chosen ones.
     """
+    others = {p.key for p in dataset.parts if isinstance(p, Image)}  # heights beside colours
     keys = [
         k for k, v in sample.items()
-        if isinstance(k, str) and k.startswith("image") and isinstance(v, Tensor)
+        if isinstance(k, str) and (k.startswith("image") or k in others)
+        and isinstance(v, Tensor)
         and v.ndim in (2, 3, 4)
     ]  # fmt: skip
     alike: dict[tuple[Any, ...], list[str]] = {}
