@@ -97,11 +97,35 @@ class Image(Part):
     def read(self, site: Site, row: Row) -> dict[str, Any]:
         """The image, and where it lies."""
         path = self.files(site, row)[0]
-        pixels = pixels_of(site, path, self._wanted(site), located=self.located)
-        found: dict[str, Any] = {self.key: float_tensor(pixels)}
+        found: dict[str, Any] = {self.key: float_tensor(self._pixels(site, path))}
         if self.located:
             found |= place_of(path, site.window)
         return found
+
+    def _pixels(self, site: Site, path: str) -> NDArray[Any]:
+        """The wanted bands, as many as are promised, whatever the file has.
+
+        A grey file among coloured ones has its grey in every colour, and what comes after the bands
+        that have names (transparency) is left out.
+        """
+        count, wanted = len(self.own_bands or site.all_bands), self._wanted(site)
+        try:
+            pixels = pixels_of(site, path, wanted, located=self.located)
+        except BandError:
+            pixels = pixels_of(site, path, located=self.located)
+            if (count, len(pixels)) != (3, 1):
+                raise
+        expected = count if wanted is None else len(wanted)
+        if len(pixels) == expected or not count:
+            return pixels
+        if count == 3 and len(pixels) == 1:
+            return np.repeat(pixels, expected, 0)
+        if len(pixels) < expected:
+            raise BandError(
+                f"{path} has {len(pixels)} bands where {count} are expected: it is not the file "
+                "that was published"
+            )
+        return pixels[:expected]
 
     def write(self, site: Site, row: Row, rng: np.random.Generator) -> None:
         """Noise."""
