@@ -174,9 +174,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE / "datasets.json")
     parser.add_argument("--samples", type=int, default=200, help="a turn")
     parser.add_argument("--rounds", type=int, default=7, help="turns of each reader")
-    parser.add_argument("--only", nargs="+", default=list(SETS), choices=list(SETS))
+    parser.add_argument("--only", nargs="+", default=list(SETS), choices=list(SETS),
+                        help="measure these again and keep the other rows of --out")  # fmt: skip
     args = parser.parse_args()
-    rows = [measure(name, args) for name in args.only]
+    kept = json.loads(args.out.read_text())["rows"] if args.out.exists() else []
+    by = {row["files"]: row for row in kept} | {name: measure(name, args) for name in args.only}
+    rows = [by[name] for name in SETS if name in by]
     versions = {
         reader: about["about"]["version"]
         for row in rows

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import datasets
 import index
 import sampling
 import training
@@ -112,6 +113,8 @@ def main() -> None:
         parts["memory"] = memory(found)
     if found := load("training.json"):
         parts["training"] = training.table(found)
+    if found := load("datasets.json"):
+        parts["datasets"] = datasets.table(found)
     readme = HERE / "README.md"
     text = readme.read_text(encoding="utf-8")
     for name, part in parts.items():
