@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -182,12 +183,12 @@ class NASAMarineDebrisDataModule(CutBenchmarkDataModule):
         )
 
 
-class GroupedDataModule(CutBenchmarkDataModule):
+class GroupedDataModule(CutBenchmarkDataModule, abc.ABC):
     """A dataset whose samples come in groups that must not be on both sides of a cut."""
 
+    @abc.abstractmethod
     def groups(self, whole: Any) -> Sequence[str]:
         """The group of each sample: what shows the same storm, or the same ground."""
-        raise NotImplementedError
 
     def _cut(self) -> dict[str, Any]:
         whole = self._split(self.source)

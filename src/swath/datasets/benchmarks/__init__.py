@@ -47,6 +47,7 @@ from swath.datasets.benchmarks.spacenet_buildings import (
 )
 from swath.datasets.benchmarks.spacenet_offnadir import SpaceNet4
 from swath.datasets.benchmarks.spacenet_roads import SpaceNet3, SpaceNet5
+from swath.datasets.benchmarks.substation import Substation
 from swath.datasets.benchmarks.tropical_cyclone import TropicalCyclone
 from swath.datasets.benchmarks.ucmerced import UCMerced
 from swath.datasets.benchmarks.usavars import USAVars
@@ -111,6 +112,7 @@ __all__ = [
     "SpaceNet6",
     "SpaceNet7",
     "SpaceNet8",
+    "Substation",
     "TropicalCyclone",
     "UCMerced",
     "USAVars",
