@@ -71,8 +71,9 @@ def test_any_features_become_one_vector() -> None:
     maps = torch.rand(2, 3, 4, 5)
     torch.testing.assert_close(pooled(maps, nn.Identity()), maps.mean((2, 3)))
     torch.testing.assert_close(pooled(maps.flatten(2).mT, nn.Identity()), maps.mean((2, 3)))
+    torch.testing.assert_close(pooled([2 * maps, maps], nn.Identity()), maps.mean((2, 3)))
     with pytest.raises(GridError, match="expected features"):
-        pooled([maps], nn.Identity())  # type: ignore[arg-type]
+        pooled({"maps": maps}, nn.Identity())
 
 
 def test_signs_of_collapse_are_those_of_numpy() -> None:

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from torchmetrics import Metric
 
 from swath.errors import BandError, ConfigError
 from swath.trainers.adopting import adopt
 from swath.trainers.foundation import full_name
+from swath.trainers.layers import checkpoint_gradients, hold_frozen
+from swath.trainers.noted import Noted
 from swath.trainers.optimizers import build_optimizers
 from swath.trainers.pretrained import Pretrained
-from swath.trainers.settings import given_settings, plain
+from swath.trainers.settings import plain
+from swath.trainers.stages import STAGES, StagedModule
 
-__all__ = ["BaseTask"]
-
-STAGES = ("train", "val", "test")
-
-
-class _Noted:
-    # A class of its own, because jsonargparse takes the options of a class with a `__new__` from
-    # that, and not from `__init__`.
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Note what the task is made with, before any ``__init__`` changes it."""
-        self = super().__new__(cls)
-        given = given_settings(cls, args, kwargs)
-        object.__setattr__(self, "given", given)
-        object.__setattr__(self, "told", frozenset(k for k, v in given.items() if v is not None))
-        return self
+__all__ = ["STAGES", "BaseTask"]
 
 
-class BaseTask(_Noted, LightningModule):
+class BaseTask(Noted, StagedModule):
     """A Lightning module whose hyperparameters are plain Python, so that a checkpoint is plain too.
 
     A subclass's ``__init__`` checks its arguments and passes the rest on (``**options``); what it
@@ -158,7 +143,7 @@ class BaseTask(_Noted, LightningModule):
 
             self.model = add_lora(self.model, lora)
         if gradient_checkpointing:
-            _checkpoint_gradients(self.model)
+            checkpoint_gradients(self.model)
         if compile:
             self.model.compile()
         self._hold()
@@ -257,92 +242,7 @@ class BaseTask(_Noted, LightningModule):
         image, *rest = args
         return self.model(self.normalize(image), *rest, **kwargs)
 
-    def log_loss(self, stage: str, loss: Tensor, count: int) -> None:
-        """Log ``<stage>_loss``, weighted by the `count` of what it is the mean of."""
-        self.log(
-            f"{stage}_loss", loss, batch_size=max(count, 1), on_step=False, on_epoch=True,
-            prog_bar=stage != "test", sync_dist=True,
-        )  # fmt: skip
-
-    def metrics(self, stage: str) -> Metric | None:
-        """What scores a stage, if anything does."""
-        found: Metric | None = getattr(self, f"{stage}_metrics", None)
-        return found
-
-    #: Scores that the progress bar shows.
-    shown: tuple[str, ...] = ()
-
-    def _log_scores(self, stage: str) -> None:
-        metrics = self.metrics(stage)
-        if metrics is None or not metrics.update_called:
-            return
-        scores: Mapping[str, Tensor] = metrics.compute()
-        metrics.reset()
-        for name, value in scores.items():
-            self.log(f"{stage}_{name}", value, prog_bar=stage != "train" and name in self.shown)
-
-    def on_train_epoch_end(self) -> None:
-        """Log the scores."""
-        self._log_scores("train")
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the scores."""
-        self._log_scores("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the scores."""
-        self._log_scores("test")
-
-    def training_step(self, batch: Any, batch_idx: int) -> Any:
-        """Loss of a batch."""
-        return self.step(batch, "train")
-
-    def validation_step(self, batch: Any, batch_idx: int) -> Any:
-        """Loss of a batch; scores at the epoch's end."""
-        return self.step(batch, "val")
-
-    def test_step(self, batch: Any, batch_idx: int) -> Any:
-        """Loss of a batch; scores at the epoch's end."""
-        return self.step(batch, "test")
-
-    def step(self, batch: Any, stage: str) -> Any:
-        """Loss of a batch, logged, and its scores counted."""
-        raise NotImplementedError(
-            f"{type(self).__name__} does not say what a batch's loss is: define "
-            "step(self, batch, stage), or training_step, validation_step and test_step, in the "
-            "class"
-        )
-
     def example_names(self) -> list[str]:
         """Names of the classes or values that the task speaks of."""
         names: list[str] = list(self.hparams.get("classes") or self.hparams.get("labels") or [])
         return names
-
-
-def hold_frozen(module: nn.Module) -> None:
-    """Put the innermost layers of what is frozen in evaluation mode.
-
-    Batch norms then keep their mean and variance, and nothing is dropped. Modules around them are
-    left alone: detectors look at their own mode.
-    """
-    wanted = [p.requires_grad for p in module.parameters()]
-    if wanted and not any(wanted):
-        for part in module.modules():
-            # timm's batch norms hold their activation
-            if isinstance(part, _BatchNorm) or not any(True for _ in part.children()):
-                part.training = False
-        return
-    for child in module.children():
-        hold_frozen(child)
-
-
-def _checkpoint_gradients(model: nn.Module) -> None:
-    for module in [model, *model.modules()]:
-        switch = getattr(module, "set_grad_checkpointing", None)
-        if callable(switch) and "enable" in inspect.signature(switch).parameters:
-            switch(enable=True)
-            return
-    raise ConfigError(
-        f"{type(model).__name__} has no gradient checkpointing: expected a backbone of timm or "
-        "swath.models that has set_grad_checkpointing"
-    )

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import MultiStepLR
 from swath.errors import ConfigError
 from swath.losses import info_nce
 from swath.trainers.siamese import Siamese, mlp
-from swath.trainers.ssl import TwoViewTask
+from swath.trainers.two_views import TwoViewTask
 
 __all__ = ["MoCoTask"]
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from swath.errors import ConfigError
 from swath.losses import nt_xent
 from swath.trainers.siamese import Siamese, mlp
-from swath.trainers.ssl import TwoViewTask
+from swath.trainers.two_views import TwoViewTask
 
 __all__ = ["SimCLRTask"]
 
