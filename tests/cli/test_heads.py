@@ -14,6 +14,7 @@ from affine import Affine
 from lightning.pytorch import Trainer
 from torch.utils.data import DataLoader
 
+from swath.cli.gallery import gallery_of
 from swath.cli.map import mapped
 from swath.cli.map import run as run_map
 from swath.cli.run_files import read_run
@@ -65,6 +66,26 @@ def test_tables_have_a_row_a_class_of_each_head(tmp_path: Path) -> None:
         assert sum(counts[1]) == true
         assert f"{before}confusion_scene.png" in found.pictures
     assert {"val cover", "val scene", "test cover", "test scene"} == set(found.confusions)
+
+
+def test_pictures_are_named_after_their_heads(tmp_path: Path) -> None:
+    heads = {"cover": COVER, "tree height": HEIGHT}
+    gallery = gallery_of(task(**heads))
+    gallery.rows = 2
+    batch = {"image": torch.rand(3, 2, 16, 16), "mask": torch.randint(0, 2, (3, 16, 16)),
+             "height": torch.rand(3, 16, 16)}  # fmt: skip
+    gallery.add(batch, {"cover": torch.rand(3, 2, 16, 16), "tree height": batch["height"][:, None]})
+    figures = gallery.figures()
+    assert {"_cover", "_tree_height"} <= set(figures)
+    words = [axis.get_xlabel() for axis in figures["_tree_height"].axes]
+    assert "tree height" in words
+    rows = {axis.get_subplotspec().rowspan.start for axis in figures["_cover"].axes if axis.images}
+    assert len(rows) == 2
+    for name, figure in figures.items():
+        figure.savefig(tmp_path / f"val{name}.png", dpi=20)
+    run = read_run(str(tmp_path))
+    assert {"val_cover.png", "val_tree_height.png"} <= set(run.pictures)
+    assert not any("val.png" in words for words in run.missing)
 
 
 def test_which_head_is_mapped() -> None:

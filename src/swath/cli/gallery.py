@@ -274,12 +274,15 @@ class Several(Gallery):
     def __init__(self, known: Mapping[str, Any], rows: int = 4, heads: Sequence[Any] = ()) -> None:
         super().__init__(known, rows)
         self.heads = [(head, gallery_of(head.task)) for head in heads]
-        for _, gallery in self.heads:
+        for head, gallery in self.heads:
             gallery.known = {**gallery.known, "bands": known.get("bands")}
+            if not head.classes and _output_names(gallery.known) == [""]:
+                gallery.known["labels"] = [head.name]
 
     def add(self, batch: Mapping[str, Any], found: Any) -> None:
         """Look at a batch as each head's task would."""
         for head, gallery in self.heads:
+            gallery.rows = self.rows
             truth = head.truth(batch)
             gallery.add({**batch, "label": truth, "mask": truth}, found[head.name])
 

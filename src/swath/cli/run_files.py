@@ -220,7 +220,8 @@ def _best_epoch(run: Run) -> dict[str, float]:
 def _read_pictures(run: Run) -> None:
     found = sorted(glob.glob(os.path.join(glob.escape(run.folder), "*.png")))
     names = {os.path.basename(p): p for p in found}
-    first = [n for n in ("val.png", "test.png") if n in names]
+    samples = [n for n in names if n.startswith(("val_", "test_")) and not _CONFUSION.search(n)]
+    first = [n for n in ("val.png", "test.png") if n in names] or samples  # those of heads
     last = [n for n in names if n == "curves.png" or _CONFUSION.search(n)]
     order = [*first, *(n for n in names if n not in {*first, *last}), *last]
     run.pictures = {n: names[n] for n in order}
