@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,19 @@ import rasterio
 import torch
 from PIL import Image as Picture
 
-from swath.datasets.catalogue import Benchmark, Glob, Image, Info, Part
-from swath.errors import BandError
+from swath.datasets.catalogue import (
+    Benchmark,
+    Glob,
+    Image,
+    Info,
+    Label,
+    Listed,
+    Mask,
+    Part,
+    Table,
+)
+from swath.datasets.catalogue.windows import image_shape, read_window
+from swath.errors import BandError, FileMissingError, UnreadableFileError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 Describe = Callable[..., type[Benchmark]]
@@ -55,3 +67,117 @@ def test_too_few_bands_are_an_error(tmp_path: Path) -> None:
     kind = described(Image("{name}.png"), all_band_names=("R", "G", "B", "NIR"))
     with pytest.raises(BandError, match=r"a\.png has 3 bands where 4"):
         kind(tmp_path)[0]
+
+
+def save(path: Path, pixels: np.ndarray[Any, Any]) -> None:
+    with rasterio.open(path, "w", driver="GTiff", width=4, height=4, count=1,
+                       dtype=pixels.dtype) as file:  # fmt: skip
+        file.write(pixels[None])
+
+
+def picture(path: Path, side: int = 4) -> None:
+    Picture.fromarray(np.zeros((side, side, 3), np.uint8)).save(path)
+
+
+def test_masks_with_a_palette_hold_its_places(tmp_path: Path) -> None:
+    picture(tmp_path / "a.png")
+    numbers = (np.arange(16) % 3).astype(np.uint8).reshape(4, 4)
+    mask = Picture.fromarray(numbers)
+    mask.putpalette([255, 0, 0, 0, 255, 0, 7, 0, 255])
+    mask.save(tmp_path / "mask.png")
+    Picture.fromarray(numbers > 0).save(tmp_path / "bit.png")
+    ds = described(Mask("mask.png"), Mask("bit.png", "bit"), rows=Glob("{name:a}.png"))(tmp_path)
+    assert torch.equal(ds[0]["mask"], torch.from_numpy(numbers).long())
+    assert torch.equal(ds[0]["bit"], torch.from_numpy(numbers > 0).long())
+    small = dataclasses.replace(ds.site, window=(1, 2, 2, 2))
+    cut = ds.parts[0].read(small, {"name": "a"})["mask"]
+    assert torch.equal(cut, torch.from_numpy(numbers[1:3, 2:4]).long())
+
+
+@pytest.mark.parametrize("values", [None, {0: 0, 1: 1}])
+def test_masks_without_a_value_are_ignored_or_an_error(
+    tmp_path: Path, values: dict[int, int] | None
+) -> None:
+    picture(tmp_path / "a.png")
+    pixels = (np.arange(16) % 2).astype(np.float32).reshape(4, 4)
+    pixels[0, 0] = np.nan
+    save(tmp_path / "mask.tif", pixels)
+    rows = Glob("{name}.png")
+    with pytest.raises(UnreadableFileError, match=r"mask\.tif has .*(NaN|nan)"):
+        described(Mask("mask.tif", values=values), rows=rows)(tmp_path)[0]
+    ds = described(Mask("mask.tif", values=values, ignore=255), rows=rows)(tmp_path)
+    assert ds[0]["mask"].unique().tolist() == [0, 1, 255]
+    assert ds[0]["mask"][0, 0] == 255
+
+
+def test_tables_with_spaces_and_windows_line_ends(tmp_path: Path) -> None:
+    for name in "ab":
+        picture(tmp_path / f"{name}.png")
+    (tmp_path / "t.csv").write_bytes(
+        b"\xef\xbb\xbfname, split ,label\r\na,train ,x \r\nb, train,y\r\n"
+    )
+    rows = Table("t.csv", {"name": "name", "label": "label"}, where={"split": "{split}"})
+    kind = described(Image("{name}.png"), Label(), rows=rows, splits=("train",), classes=("x", "y"))
+    assert [int(sample["label"]) for sample in kind(tmp_path)] == [0, 1]
+
+
+@pytest.mark.parametrize("label", ["2", "-1", "\N{SUPERSCRIPT TWO}", "--1", ""])
+def test_classes_that_there_are_none_of(tmp_path: Path, label: str) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text(f"name,label\na,{label}\n", encoding="utf-8")
+    rows = Table("t.csv", {"name": "name", "label": "label"})
+    kind = described(Image("{name}.png"), Label(), rows=rows, classes=("x", "y"))
+    with pytest.raises(UnreadableFileError, match="of the class"):
+        kind(tmp_path)[0]
+
+
+def test_damaged_parquet(tmp_path: Path) -> None:
+    (tmp_path / "t.parquet").write_bytes(b"PAR1 cut short")
+    kind = described(Image("{name}.png"), rows=Table("t.parquet", {"name": "name"}))
+    with pytest.raises(UnreadableFileError, match=r"t\.parquet cannot be read"):
+        kind(tmp_path)
+
+
+def test_listed_samples_that_are_not_there_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    picture(tmp_path / "a.png")
+    (tmp_path / "list.txt").write_text("a.png\nb.png\n")
+    rows = Glob("{name}.png", listed=Listed("list.txt", "{name}.png"))
+    assert len(described(Image("{name}.png"), rows=rows)(tmp_path)) == 1
+    assert "1 of 2 samples that are listed are not in" in caplog.text
+
+
+def test_what_archivers_leave_behind_is_no_data(tmp_path: Path) -> None:
+    for folder in ("x", "__MACOSX", ".cache"):
+        (tmp_path / folder).mkdir()
+        picture(tmp_path / folder / "a.png")
+        (tmp_path / folder / "._a.png").write_bytes(b"resource fork")
+    ds = described(Image("{label}/{name}.png"), rows=Glob("{label}/{name}.png"))(tmp_path)
+    assert list(ds.sample_rows) == [{"label": "x", "name": "a"}]
+
+
+def test_a_relative_root_is_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    ds = described(Image("{name}.png"))(".")
+    monkeypatch.chdir("/")
+    assert ds[0]["image"].shape == (3, 4, 4)
+
+
+def test_a_picture_that_was_replaced_has_its_new_shape(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    picture(path, 4)
+    assert image_shape(str(path)) == (4, 4)
+    picture(path, 40)
+    assert image_shape(str(path)) == (40, 40)
+    assert read_window(str(path), (20, 20, 5, 5)).shape == (3, 5, 5)
+    path.unlink()
+    with pytest.raises(FileMissingError):
+        image_shape(str(path))
+
+
+def test_scenes_larger_than_pillow_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture(tmp_path / "a.png", 40)
+    monkeypatch.setattr(Picture, "MAX_IMAGE_PIXELS", 100)
+    assert image_shape(str(tmp_path / "a.png")) == (40, 40)

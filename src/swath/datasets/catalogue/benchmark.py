@@ -99,7 +99,11 @@ class Benchmark(Located, NonGeoDataset):
         if bands is not None:
             self.bands = check_bands(type(self).__name__, bands, self.all_band_names)
         self.site = Site(
-            self.root, fields, tuple(self.bands), self.all_band_names, tuple(self.classes)
+            self.root.absolute(),
+            fields,
+            tuple(self.bands),
+            self.all_band_names,
+            tuple(self.classes),
         )
         self.obtain()
         self.sample_rows = self.find_rows()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,7 +126,7 @@ class Objects(Part):
                 table = site.kept["class numbers"] = {n: i for i, n in enumerate(site.classes)}
         if name in table:
             return table[name] + self.offset
-        if name.lstrip("-").isdigit():
+        if re.fullmatch(r"-?[0-9]+", name):
             return int(name) + self.offset
         raise UnreadableFileError(
             f"{site.root} has an object of the class {name!r}: {nearest(name, list(table))}"

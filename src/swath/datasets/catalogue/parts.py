@@ -6,6 +6,7 @@ Each part can also write what it reads, which makes miniatures.
 from __future__ import annotations
 
 import abc
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from torch import Tensor
 from swath.datasets.catalogue.description import When, applies
 from swath.datasets.catalogue.pixels import grid_of, read_pixels
 from swath.datasets.catalogue.site import Site
-from swath.datasets.catalogue.windows import Window, image_shape, pixels_of, window_grid
+from swath.datasets.catalogue.windows import Window, image_shape, numbers_of, pixels_of, window_grid
 from swath.datasets.catalogue.writing import write_picture
 from swath.errors import BandError, UnreadableFileError
 from swath.geometry import Grid
@@ -254,11 +255,20 @@ class Mask(Part):
             codes = _packed(pixels_of(site, path, (0, 1, 2)))
             table = {r << 16 | g << 8 | b: n for (r, g, b), n in self.colours.items()}
             return {self.key: self._translated(codes, table, path)}
-        pixels = pixels_of(site, path, (self.band,))[0]
         if self.threshold is not None:
+            pixels = pixels_of(site, path, (self.band,))[0]
             return {self.key: torch.from_numpy(pixels > self.threshold).long()}
+        pixels = numbers_of(site, path, self.band)
         if self.values is not None:
             return {self.key: self._translated(pixels, self.values, path)}
+        unknown = ~np.isfinite(pixels) if pixels.dtype.kind == "f" else None
+        if unknown is not None and unknown.any():
+            if self.ignore is None:
+                raise UnreadableFileError(
+                    f"{path} has pixels without a value (NaN), which are no class of this dataset: "
+                    "it is not the file that was published"
+                )
+            pixels = np.where(unknown, self.ignore, pixels)
         return {self.key: torch.from_numpy(pixels.astype(np.int64))}
 
     def _translated(self, codes: NDArray[Any], table: Mapping[int, int], path: str) -> Tensor:
@@ -267,7 +277,7 @@ class Mask(Part):
         at = np.searchsorted(known, codes).clip(max=len(known) - 1)
         fits = known[at] == codes
         if self.ignore is None and not fits.all():
-            value = int(codes[~fits][0])
+            value = codes[~fits][0]
             shown = f"the colour #{value:06x}" if self.colours is not None else f"the value {value}"
             raise UnreadableFileError(
                 f"{path} has {shown}, which is no class of this dataset: it is not the file that "
@@ -333,8 +343,10 @@ class Label(Part):
         table = self.classes if self.classes is not None else _numbers(site)
         if name in table:
             return table[name]
-        if name.lstrip("-").isdigit():
-            return int(name) + self.offset
+        if re.fullmatch(r"-?[0-9]+", name):
+            number = int(name) + self.offset
+            if self.classes is not None or not table or 0 <= number < len(table):
+                return number
         raise UnreadableFileError(
             f"{site.root} has a sample of the class {name!r}: expected one of "
             f"{', '.join(list(table)[:30])}"

@@ -14,6 +14,11 @@ __all__ = ["Pattern"]
 _FIELD = re.compile(r"\{(\w+)(?::([^{}]+))?\}")
 
 
+def hidden(name: str) -> bool:
+    """Whether a file or folder is what systems and archivers leave behind, and no data."""
+    return name.startswith(".") or name == "__MACOSX"
+
+
 class Pattern:
     """A path below a dataset's root, with ``/`` between folders and fields in braces.
 
@@ -83,7 +88,7 @@ class Pattern:
             return
         try:
             with os.scandir(folder) as entries:
-                names = sorted((e.name, e.is_dir()) for e in entries if e.name[0] != ".")
+                names = sorted((e.name, e.is_dir()) for e in entries if not hidden(e.name))
         except (FileNotFoundError, NotADirectoryError):
             return
         compiled = self._compiled(head, known)

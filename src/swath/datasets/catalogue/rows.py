@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import csv
+import logging
 import os
 import pathlib
 import re
@@ -20,6 +21,8 @@ from swath.datasets.catalogue.table import Rows
 from swath.errors import ConfigError, FileMissingError, UnreadableFileError
 
 __all__ = ["Glob", "Listed", "PerChoice", "PerSplit", "RowSource", "Seeded", "Table", "Together"]
+
+logger = logging.getLogger(__name__)
 
 Examples = Mapping[str, Sequence[str]]
 
@@ -91,8 +94,15 @@ class Glob(RowSource):
             return Rows(rows)
         listed = list(self.listed.find(site))
         shared = [name for name in (listed[0] if listed else {}) if rows and name in rows[0]]
-        wanted = {tuple(row[name] for name in shared) for row in listed}
-        return Rows([row for row in rows if tuple(row[name] for name in shared) in wanted])
+        wanted = {tuple(row[name] for name in shared): row for row in listed}
+        chosen = [row for row in rows if tuple(row[name] for name in shared) in wanted]
+        lost = wanted.keys() - {tuple(row[name] for name in shared) for row in chosen}
+        if lost and chosen:
+            logger.warning(
+                "%d of %d samples that are listed are not in %s (%s, say): they are left out",
+                len(lost), len(wanted), site.root, min(lost)[-1],
+            )  # fmt: skip
+        return Rows(chosen)
 
     def invent(self, site: Site, count: int, start: int) -> list[dict[str, str]]:
         """Files that would fit."""
@@ -193,16 +203,23 @@ class Table(RowSource):
             import pandas as pd
 
             need(path)
-            frame = pd.read_parquet(path)
+            try:
+                frame = pd.read_parquet(path)
+            except (OSError, ValueError) as error:
+                raise UnreadableFileError(
+                    f"{path} cannot be read as a Parquet table: {error}. It may be cut short: "
+                    "fetch it again"
+                ) from error
             for column in self.lists:
                 if column in frame:
                     frame[column] = [";".join(values) for values in frame[column]]
             frame = frame.astype(str)
             return list(frame.columns), frame.to_numpy().tolist()
         comma = "\t" if path.endswith(".tsv") else ","
-        lines = [line for line in csv.reader(read_text(path).splitlines(), delimiter=comma) if line]
+        table = csv.reader(read_text(path).splitlines(), delimiter=comma)
+        lines = [[cell.strip() for cell in line] for line in table if line]
         if self.head:
-            names = [n.strip() for n in lines[0]] if lines else []
+            names = lines[0] if lines else []
             lines = lines[1:]
         else:
             names = list(self.columns)

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
 from swath.datasets.catalogue.description import Archive, File, Folder, Info, size_text
-from swath.datasets.catalogue.patterns import Pattern
+from swath.datasets.catalogue.patterns import Pattern, hidden
 from swath.errors import DatasetNotFoundError, SwathError, WriteError
 from swath.fetch import check_integrity, download, extract_archive, is_extracted, verify_file
 
@@ -177,9 +177,7 @@ def _matches(folder: pathlib.Path, parts: Sequence[str]) -> bool:
     shape = Pattern(parts[0])
     try:
         with os.scandir(folder) as entries:
-            fitting = [
-                e for e in entries if not e.name.startswith(".") and shape.match(e.name) is not None
-            ]
+            fitting = [e for e in entries if not hidden(e.name) and shape.match(e.name) is not None]
     except (FileNotFoundError, NotADirectoryError):
         return False
     if len(parts) == 1:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from swath.datasets.catalogue.pixels import read_pixels
 from swath.datasets.catalogue.site import Site
-from swath.errors import BandError, QueryError
+from swath.errors import BandError, QueryError, UnreadableFileError
 from swath.geometry import Grid
 from swath.raster import open_source
 
@@ -42,6 +42,39 @@ def pixels_of(
     if site.window is None:
         return read_pixels(path, bands, located=located)
     return read_window(path, site.window, bands)
+
+
+def numbers_of(site: Site, path: str, band: int = 0) -> NDArray[Any]:
+    """Class numbers (H, W), where pixels are numbers and no colours: what a mask is read by.
+
+    Of a PNG with a palette they are the palette's places (its colours are for the eye), and of one
+    with a bit a pixel 0 and 1.
+    """
+    if not _places(path):
+        found: NDArray[Any] = pixels_of(site, path, (band,))[0]
+        return found
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            numbers = np.asarray(picture).astype(np.uint8)
+    except (OSError, ValueError) as error:
+        raise UnreadableFileError(
+            f"{path} cannot be read as an image: {error}. It may be cut short: fetch it again"
+        ) from error
+    if site.window is None:
+        return numbers
+    top, left, height, width = site.window
+    return numbers[top : top + height, left : left + width]
+
+
+def _places(path: str) -> bool:
+    """Whether a file is a PNG with a palette, or with a bit a pixel."""
+    if not path.lower().endswith(".png") or not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        head = file.read(26)
+    return head[:4] == b"\x89PNG" and (head[25:26] == b"\3" or head[24:26] == b"\1\0")
 
 
 def read_window(path: str, window: Window, bands: Sequence[int] | None = None) -> NDArray[Any]:
@@ -86,18 +119,24 @@ def image_shape(path: str) -> tuple[int, int]:
     if path.lower().endswith(_TIFFS):
         info = open_source(path).info
         return info.height, info.width
-    found = _shapes.get(path)
+    try:
+        state = os.stat(path)
+    except OSError:
+        return read_pixels(path).shape[-2:]  # says what is wrong
+    key = (os.path.abspath(path), state.st_size, state.st_mtime_ns)
+    found = _shapes.get(key)
     if found is None:
         from PIL import Image
 
         try:
             with Image.open(path) as picture:
                 found = picture.height, picture.width
-        except (OSError, ValueError):
-            found = read_pixels(path).shape[-2:]  # formats that Pillow lacks; says what is wrong
+        except (OSError, ValueError, Image.DecompressionBombError):
+            # Formats that Pillow lacks, and scenes that it takes for an attack.
+            found = read_pixels(path).shape[-2:]
         if len(_shapes) > 100_000:
             _shapes.clear()
-        _shapes[path] = found
+        _shapes[key] = found
     return found
 
 
@@ -129,7 +168,7 @@ def _tiff(path: str, rows: slice, columns: slice, bands: Sequence[int] | None) -
     return out
 
 
-_shapes: dict[str, tuple[int, int]] = {}
+_shapes: dict[tuple[str, int, int], tuple[int, int]] = {}
 _images: OrderedDict[tuple[str, int, int], NDArray[Any]] = OrderedDict()
 _lock = threading.Lock()
 
