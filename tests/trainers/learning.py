@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from swath.trainers import BaseTask
 
@@ -59,11 +60,24 @@ def learn(task: BaseTask, batch: dict[str, Any], steps: int, enough: float = 0.0
         loss = float(value.detach())
         if loss < enough:
             break
-    with torch.no_grad():  # statistics of batch norms come to rest, as in a longer training
-        for _ in range(60):
-            task.training_step(batch, 0)
+    _settle(task, batch)
     task.eval()
     return loss
+
+
+def _settle(task: BaseTask, batch: dict[str, Any]) -> None:
+    """Let statistics of batch norms be those of the weights at the end, as after a long training.
+
+    They stay unlike the batch's own where a norm sees few numbers (the variance that is kept is
+    that of n - 1 of them): maps of one pixel want more than a handful of images.
+    """
+    norms = [m for m in task.modules() if isinstance(m, _BatchNorm) and m.training]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean of what comes
+    with torch.no_grad():
+        for _ in range(3 if norms else 0):
+            task.training_step(batch, 0)
 
 
 def scores(task: BaseTask, batch: dict[str, Any]) -> dict[str, float]:

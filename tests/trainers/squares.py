@@ -59,12 +59,15 @@ def squares(count: int = 8, size: int = 64) -> list[dict[str, Tensor]]:
     return found
 
 
-def narrow_detector(kind: str, channels: int) -> nn.Module:
+def narrow_detector(kind: str, channels: int, trunk: nn.Module | None = None) -> nn.Module:
     """A detector with heads that a processor trains in seconds."""
-    trunk = timm.create_model("test_convnext", in_chans=2, num_classes=0)
+    if trunk is None:
+        trunk = timm.create_model("test_convnext", in_chans=2, num_classes=0)
     options: dict[str, Any] = {}
     classes: Any = 3
-    if kind == "retinanet":  # without norms its narrow head begins with vanishing signals
+    if kind == "fcos":
+        pass
+    elif kind == "retinanet":  # without norms its narrow head begins with vanishing signals
         norm = partial(nn.GroupNorm, 8)
         options = {"head": RetinaNetHead(channels, 9, 3, norm_layer=norm)}
     else:
