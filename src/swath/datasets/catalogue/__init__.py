@@ -10,22 +10,17 @@ from swath.datasets.catalogue.benchmark import (
 from swath.datasets.catalogue.boxtable import TableBoxes, TableImages
 from swath.datasets.catalogue.coco import CocoObjects
 from swath.datasets.catalogue.description import TASKS, Archive, File, Folder, Info
+from swath.datasets.catalogue.images import BandFiles, Image
 from swath.datasets.catalogue.joined import Joined
+from swath.datasets.catalogue.labels import Label, Labels, Value
 from swath.datasets.catalogue.layer import PublishedLayer
 from swath.datasets.catalogue.layer_parts import Features, LayerPart, Lines, Raster
+from swath.datasets.catalogue.masks import Mask
 from swath.datasets.catalogue.miniature import files_of, make_miniature, pack_miniature
 from swath.datasets.catalogue.numbers import Numbers
 from swath.datasets.catalogue.objects import Found, Objects
 from swath.datasets.catalogue.oriented import DotaObjects, PolygonObjects
-from swath.datasets.catalogue.parts import (
-    BandFiles,
-    Image,
-    Label,
-    Labels,
-    Mask,
-    Part,
-    Value,
-)
+from swath.datasets.catalogue.parts import Part
 from swath.datasets.catalogue.pathtable import PathTable
 from swath.datasets.catalogue.patterns import Pattern
 from swath.datasets.catalogue.registry import dataset_class, list_datasets, published_files

@@ -110,8 +110,9 @@ class Benchmark(Located, NonGeoDataset):
         if not len(self.sample_rows):
             raise DatasetNotFoundError(
                 f"{type(self).__name__} has no samples of {self._chosen() or 'any kind'} in "
-                f"{self.root}: what was extracted there may be incomplete. Extract the archives "
-                f"again, or see {self.info.homepage}"
+                f"{self.root}: what was extracted there may be incomplete, or be another dataset's "
+                "whose archive has the same name. Extract the archives again, into a folder of "
+                f"this dataset's own; see {self.info.homepage}"
             )
         self._doubt_count()
 

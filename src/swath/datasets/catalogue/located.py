@@ -21,7 +21,9 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from torch.utils.data import Dataset, Subset
 
-from swath.datasets.catalogue.parts import BandFiles, Image, Mask, Part
+from swath.datasets.catalogue.images import BandFiles, Image
+from swath.datasets.catalogue.masks import Mask
+from swath.datasets.catalogue.parts import Part
 from swath.datasets.catalogue.stack import Sensors
 from swath.datasets.geo import GeoDataset
 from swath.datasets.raster import RasterDataset

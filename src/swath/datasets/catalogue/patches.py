@@ -10,7 +10,8 @@ import torch
 from torch.utils.data import Subset
 
 from swath.datasets.catalogue.benchmark import Benchmark
-from swath.datasets.catalogue.parts import Image
+from swath.datasets.catalogue.images import Image
+from swath.datasets.catalogue.objects import Objects
 from swath.datasets.catalogue.stack import Dates, Sensors
 from swath.datasets.catalogue.windows import Window, image_shape
 from swath.datasets.nongeo import NonGeoDataset
@@ -42,7 +43,8 @@ class Patches(NonGeoDataset):
             `DataLoader` have seeded) instead of the grid's.
 
     Raises:
-        ConfigError: Patches of no size, or larger than an image; random ones without a number.
+        ConfigError: Patches of no size, or larger than an image; random ones without a number; a
+            dataset that gives boxes, or what is only known of whole images.
     """
 
     def __init__(
@@ -68,9 +70,30 @@ class Patches(NonGeoDataset):
             raise ConfigError("random patches need their number: set per_image")
         self.per_image, self.random = per_image, random
         kinds = (Image, Dates, Sensors)
-        self._sized = next(p for p in whole.parts if isinstance(p, kinds) and p.there(whole.site))
+        sized = [p for p in whole.parts if isinstance(p, kinds) and p.there(whole.site)]
+        if not sized:
+            raise ConfigError(f"{type(whole).__name__} has no image files that could be cut")
+        self._sized = sized[0]
+        if len(self.images):
+            self._check_cut()
         #: Of a grid: (image, top, left) of each patch.
         self.places = np.empty((0, 3), dtype=np.int64) if random else self._grid()
+
+    def _check_cut(self) -> None:
+        """Whether all that has a place in a sample comes cut: outlines and boxes do not."""
+        self.shape(0)
+        cut = self._cut(0, (0, 0, *self.size))
+        whole = {p.key for p in self.dataset.parts if isinstance(p, Objects)}
+        whole |= {
+            key for key, value in cut.items()
+            if key.startswith(("image", "mask")) and tuple(value.shape[-2:]) != self.size
+        }  # fmt: skip
+        whole &= cut.keys()
+        if whole:
+            raise ConfigError(
+                f"{type(self.dataset).__name__} gives {', '.join(sorted(whole))} of whole images "
+                "only, so patches of them are not known: read it whole, and cut its batches"
+            )
 
     def shape(self, image: int) -> tuple[int, int]:
         """(height, width) of one of the images.
@@ -116,6 +139,11 @@ class Patches(NonGeoDataset):
 
     def read(self, image: int, window: Window) -> Sample:
         """A window of one of the images."""
+        sample = self._cut(image, window)
+        transforms = self.dataset.transforms
+        return sample if transforms is None else transforms(sample)
+
+    def _cut(self, image: int, window: Window) -> Sample:
         whole = self.dataset
         site = dataclasses.replace(whole.site, window=window)
         row = whole.sample_rows[int(self.images[image])]
@@ -123,7 +151,7 @@ class Patches(NonGeoDataset):
         for part in whole.parts:
             if part.there(site):
                 sample |= part.read(site, row)
-        return sample if whole.transforms is None else whole.transforms(sample)
+        return sample
 
 
 def _spread(places: Sequence[int], count: int) -> list[int]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from swath.datasets.catalogue.parts import Image
+from swath.datasets.catalogue.images import Image
 from swath.typing import Sample
 
 if TYPE_CHECKING:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from swath.datasets.catalogue.description import When
-from swath.datasets.catalogue.parts import Image, Mask, Part, Row
+from swath.datasets.catalogue.images import Image
+from swath.datasets.catalogue.masks import Mask
+from swath.datasets.catalogue.parts import Part, Row
 from swath.datasets.catalogue.site import Site
 from swath.errors import ConfigError, UnreadableFileError
 
