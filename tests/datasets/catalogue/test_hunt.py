@@ -15,17 +15,20 @@ from PIL import Image as Picture
 
 from swath.datasets.catalogue import (
     Benchmark,
+    Found,
     Glob,
     Image,
     Info,
     Label,
     Listed,
     Mask,
+    Objects,
     Part,
     Table,
 )
+from swath.datasets.catalogue.patches import Patches
 from swath.datasets.catalogue.windows import image_shape, read_window
-from swath.errors import BandError, FileMissingError, UnreadableFileError
+from swath.errors import BandError, ConfigError, FileMissingError, UnreadableFileError
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 Describe = Callable[..., type[Benchmark]]
@@ -181,3 +184,25 @@ def test_scenes_larger_than_pillow_allows(tmp_path: Path, monkeypatch: pytest.Mo
     picture(tmp_path / "a.png", 40)
     monkeypatch.setattr(Picture, "MAX_IMAGE_PIXELS", 100)
     assert image_shape(str(tmp_path / "a.png")) == (40, 40)
+
+
+class Boxes(Objects):
+    def found(self, site: Any, row: Any) -> Found:
+        return Found(["x"], np.array([[0.0, 0.0, 9.0, 9.0]]))
+
+    def write(self, site: Any, row: Any, rng: Any) -> None:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("random", [False, True])
+def test_patches_of_what_cannot_be_cut_are_refused(tmp_path: Path, random: bool) -> None:
+    picture(tmp_path / "a.png", 20)
+    rows, count = Glob("{name}.png"), 2 if random else None
+    cut = Patches(described(Image("{name}.png"), rows=rows)(tmp_path), 8, count, random)
+    assert cut[0]["image"].shape == (3, 8, 8)
+    boxed = described(Image("{name}.png"), Boxes(), rows=rows, classes=("x",))(tmp_path)
+    with pytest.raises(ConfigError, match="bbox_xyxy of whole images"):
+        Patches(boxed, 8, count, random)
+    without = described(Boxes(), rows=rows, classes=("x",))(tmp_path)
+    with pytest.raises(ConfigError, match="no image files"):
+        Patches(without, 8, count, random)
