@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import rasterio
@@ -206,3 +207,10 @@ def test_patches_of_what_cannot_be_cut_are_refused(tmp_path: Path, random: bool)
     without = described(Boxes(), rows=rows, classes=("x",))(tmp_path)
     with pytest.raises(ConfigError, match="no image files"):
         Patches(without, 8, count, random)
+
+
+def test_colours_of_16_bits_keep_them(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 60_000, (5, 6, 3), dtype=np.uint16)
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(pixels))
+    image = described(Image("{name}.png"))(tmp_path)[0]["image"]
+    assert torch.equal(image, torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1))

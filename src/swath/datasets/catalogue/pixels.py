@@ -20,6 +20,8 @@ __all__ = ["grid_of", "read_pixels"]
 
 _TIFFS = (".tif", ".tiff")
 _PNG = b"\x89PNG\r\n\x1a\n"
+# Bits and kind: grey and colours; of colours Pillow would keep 8 bits of 16.
+_PLAIN = (b"\x08\0", b"\x08\2", b"\x10\2")
 # Its stubs know fewer buffer types than it takes.
 _codecs: Any = imagecodecs
 
@@ -72,13 +74,13 @@ def _decoded(path: str) -> NDArray[Any] | None:
     try:
         if data[:3] == b"\xff\xd8\xff" and data[-2:] == b"\xff\xd9":
             found = _codecs.jpeg8_decode(data)
-        elif data[:8] == _PNG and data[24:26] in (b"\x08\0", b"\x08\2") and b"tRNS" not in data:
+        elif data[:8] == _PNG and data[24:26] in _PLAIN and b"tRNS" not in data:
             found = _codecs.png_decode(data)
         else:
             return None
     except Exception:  # whatever a decoder says: Pillow says it in its own words
         return None
-    if found.dtype != np.uint8:
+    if found.dtype not in (np.uint8, np.uint16):
         return None
     if found.ndim == 2:
         return found[None]
