@@ -122,7 +122,8 @@ def test_tables_with_spaces_and_windows_line_ends(tmp_path: Path) -> None:
     )
     rows = Table("t.csv", {"name": "name", "label": "label"}, where={"split": "{split}"})
     kind = described(Image("{name}.png"), Label(), rows=rows, splits=("train",), classes=("x", "y"))
-    assert [int(sample["label"]) for sample in kind(tmp_path)] == [0, 1]
+    ds = kind(tmp_path)
+    assert [int(ds[i]["label"]) for i in range(len(ds))] == [0, 1]
 
 
 @pytest.mark.parametrize("label", ["2", "-1", "\N{SUPERSCRIPT TWO}", "--1", ""])
