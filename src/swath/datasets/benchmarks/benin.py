@@ -10,9 +10,9 @@ import torch
 
 from swath.datasets.catalogue import Folder, Info, Part, Site, Value
 from swath.datasets.catalogue.chips import BandDates, ChipBenchmark, Chips, InChip
+from swath.datasets.catalogue.files import write_text
 from swath.datasets.catalogue.parts import Row
 from swath.datasets.catalogue.pixels import grid_of
-from swath.datasets.catalogue.rows import write_text
 from swath.datasets.catalogue.windows import window_grid
 from swath.errors import UnreadableFileError
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from swath.datasets.catalogue import Archive, BandFiles, Benchmark, File, Info, Table
+from swath.datasets.catalogue.files import read_text
 from swath.datasets.catalogue.parts import Part, Row
-from swath.datasets.catalogue.rows import read_text
 from swath.datasets.catalogue.site import Site
 from swath.errors import UnreadableFileError
 from swath.typing import Path, Sample

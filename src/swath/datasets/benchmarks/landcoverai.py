@@ -32,7 +32,7 @@ class LandCoverAI(Benchmark):
         samples={"train": 7_470, "val": 1_602, "test": 1_602},
         size="512x512",
         resolution="0.25-0.5",
-        licence="CC BY-NC-SA 4.0",
+        licence="CC-BY-NC-SA-4.0",
         citation="Boguszewski et al. 2021, https://doi.org/10.1109/CVPRW53098.2021.00121",
         homepage="https://landcover.ai.linuxpolska.com/",
     )
@@ -82,7 +82,7 @@ class LandCoverAI100(LandCoverAI):
         samples={"train": 70, "val": 15, "test": 15},
         size="512x512",
         resolution="0.25-0.5",
-        licence="CC BY-NC-SA 4.0",
+        licence="CC-BY-NC-SA-4.0",
         citation="Boguszewski et al. 2021, https://doi.org/10.1109/CVPRW53098.2021.00121",
         homepage="https://landcover.ai.linuxpolska.com/",
     )

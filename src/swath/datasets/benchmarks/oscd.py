@@ -16,7 +16,7 @@ from swath.datasets.catalogue import (
     MultispectralBenchmark,
     Site,
 )
-from swath.datasets.catalogue.rows import write_text
+from swath.datasets.catalogue.files import write_text
 
 __all__ = ["OSCD", "OSCD100"]
 

@@ -80,7 +80,7 @@ class SEN12MS(Benchmark):
         samples=180_662,
         size="256x256",
         resolution="10",
-        licence="CC BY 4.0",
+        licence="CC-BY-4.0",
         citation="Schmitt et al. 2019, https://doi.org/10.5194/isprs-annals-IV-2-W7-153-2019",
         homepage="https://mediatum.ub.tum.de/1474000",
         account="Its archives are served by FTP, from dataserv.ub.tum.de as user m1474000 with the "

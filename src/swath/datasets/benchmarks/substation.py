@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from swath.datasets.catalogue import Archive, Glob, Info, Part, Site, UnsplitBenchmark
+from swath.datasets.catalogue.files import need
 from swath.datasets.catalogue.parts import Row, float_tensor, noise
-from swath.datasets.catalogue.rows import need
 from swath.errors import ConfigError, UnreadableFileError
 from swath.typing import Path, Sample
 

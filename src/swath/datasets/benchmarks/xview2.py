@@ -41,7 +41,7 @@ class xBD(Benchmark):  # noqa: N801 - its published name
         samples={"train": 2_799, "test": 933},
         size="1024x1024",
         resolution="<0.8",
-        licence="CC BY-NC-SA 4.0",
+        licence="CC-BY-NC-SA-4.0",
         citation="Gupta et al. 2019, https://arxiv.org/abs/1911.09296",
         homepage="https://xview2.org/dataset",
         account="It is handed out after a registration",

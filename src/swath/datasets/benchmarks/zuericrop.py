@@ -10,8 +10,8 @@ import torch
 
 from swath.datasets.catalogue import File, Info, UnsplitBenchmark
 from swath.datasets.catalogue.arrays import ArrayImage, ArrayRows, append_array, array_row
+from swath.datasets.catalogue.files import write_text
 from swath.datasets.catalogue.parts import Part
-from swath.datasets.catalogue.rows import write_text
 from swath.datasets.catalogue.site import Site
 from swath.typing import Path, Sample
 

@@ -9,6 +9,7 @@ from swath.datasets.catalogue.benchmark import (
 )
 from swath.datasets.catalogue.boxtable import TableBoxes, TableImages
 from swath.datasets.catalogue.coco import CocoObjects
+from swath.datasets.catalogue.combined import PerChoice, PerSplit, Seeded, Together
 from swath.datasets.catalogue.description import TASKS, Archive, File, Folder, Info
 from swath.datasets.catalogue.images import BandFiles, Image
 from swath.datasets.catalogue.joined import Joined
@@ -24,19 +25,11 @@ from swath.datasets.catalogue.parts import Part
 from swath.datasets.catalogue.pathtable import PathTable
 from swath.datasets.catalogue.patterns import Pattern
 from swath.datasets.catalogue.registry import dataset_class, list_datasets, published_files
-from swath.datasets.catalogue.rows import (
-    Glob,
-    Listed,
-    PerChoice,
-    PerSplit,
-    RowSource,
-    Seeded,
-    Table,
-    Together,
-)
+from swath.datasets.catalogue.rows import Glob, Listed, RowSource
 from swath.datasets.catalogue.site import Site
 from swath.datasets.catalogue.stack import Dates, MaskStack, Sensors
 from swath.datasets.catalogue.table import Rows
+from swath.datasets.catalogue.tabular import Table
 from swath.datasets.catalogue.vectors import VectorMask
 from swath.datasets.catalogue.voc import PointObjects, VocObjects
 

@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from swath.datasets.catalogue.description import When
+from swath.datasets.catalogue.files import need
 from swath.datasets.catalogue.parts import Part, Row, float_tensor, noise
-from swath.datasets.catalogue.rows import RowSource, need
+from swath.datasets.catalogue.rows import RowSource
 from swath.datasets.catalogue.site import Site, pattern
 from swath.datasets.catalogue.table import Rows
 from swath.errors import DependencyNotFoundError, UnreadableFileError

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from swath.datasets.catalogue.description import When
+from swath.datasets.catalogue.files import need
 from swath.datasets.catalogue.parts import Part, Row
-from swath.datasets.catalogue.rows import need
 from swath.datasets.catalogue.site import Site
 from swath.errors import UnreadableFileError
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from swath.datasets.catalogue.files import read_text
 from swath.datasets.catalogue.objects import Found, Objects, invent_boxes
 from swath.datasets.catalogue.parts import Row
-from swath.datasets.catalogue.rows import RowSource, example, read_text
+from swath.datasets.catalogue.rows import RowSource, example
 from swath.datasets.catalogue.site import Site, pattern
 from swath.datasets.catalogue.table import Rows
 from swath.errors import UnreadableFileError

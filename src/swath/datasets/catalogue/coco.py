@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from swath.datasets.catalogue.files import read_text, write_text
 from swath.datasets.catalogue.objects import Found, Objects, invent_boxes
 from swath.datasets.catalogue.parts import Row
-from swath.datasets.catalogue.rows import read_text, write_text
 from swath.datasets.catalogue.site import Site, pattern
 from swath.errors import UnreadableFileError
 

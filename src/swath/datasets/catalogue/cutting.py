@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from swath.datasets.catalogue.rows import read_text
+from swath.datasets.catalogue.files import read_text
 from swath.datasets.catalogue.windows import image_shape, read_window
 from swath.errors import FileMissingError, SwathError, UnreadableFileError, WriteError
 

@@ -9,9 +9,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from swath.datasets.catalogue.files import read_text, write_text
 from swath.datasets.catalogue.objects import Found, Objects, invent_boxes
 from swath.datasets.catalogue.parts import Row
-from swath.datasets.catalogue.rows import read_text, write_text
 from swath.datasets.catalogue.site import Site
 from swath.errors import UnreadableFileError
 

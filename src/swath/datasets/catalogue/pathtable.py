@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from swath.datasets.catalogue.rows import Table
 from swath.datasets.catalogue.site import Site, pattern
+from swath.datasets.catalogue.tabular import Table
 
 __all__ = ["PathTable"]
 

@@ -13,9 +13,9 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from swath.datasets.catalogue.description import When
+from swath.datasets.catalogue.files import write_text
 from swath.datasets.catalogue.parts import Part, Row
 from swath.datasets.catalogue.pixels import grid_of
-from swath.datasets.catalogue.rows import write_text
 from swath.datasets.catalogue.site import Site
 from swath.errors import UnreadableFileError
 from swath.geometry import Grid

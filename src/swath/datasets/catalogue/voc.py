@@ -10,9 +10,9 @@ from xml.sax.saxutils import escape
 
 import numpy as np
 
+from swath.datasets.catalogue.files import need, write_text
 from swath.datasets.catalogue.objects import Found, Objects, invent_boxes
 from swath.datasets.catalogue.parts import Row
-from swath.datasets.catalogue.rows import need, write_text
 from swath.datasets.catalogue.site import Site
 from swath.errors import UnreadableFileError
 
