@@ -337,7 +337,9 @@ def test_read_only_folder(name: str, mini: Miniature, tmp_path: Path) -> None:
     tree = mini.copy("tree", tmp_path / "tree")
     packed = mini.copy("packed", tmp_path / "packed")
     kind = mini.served()
-    load(kind, tree, checksum=False)[0]  # imports what it needs, while that may be read
+    # What is imported on the way is imported now, while it may be read.
+    load(kind, tree, checksum=False)[0]
+    load_all(kind, mini.copy("packed", tmp_path / "before"))
     for parent in list(tmp_path.parents)[:3]:
         with contextlib.suppress(PermissionError):
             parent.chmod(parent.stat().st_mode | 0o055)
