@@ -77,7 +77,7 @@ class AgriFieldNet(LabelledLayer):
         samples=None,
         size="256x256",
         resolution="10",
-        licence="CC BY 4.0",
+        licence="CC-BY-4.0",
         citation="Radiant Earth Foundation and IDinsight 2022, https://doi.org/10.34911/rdnt.wu92p1",
         homepage="https://source.coop/repositories/radiantearth/agrifieldnet-competition",
         account="Its files lie one by one in "

@@ -65,7 +65,7 @@ class Esri2020(MaskLayer):
         samples=None,
         size="varies",
         resolution="10",
-        licence="CC BY 4.0",
+        licence="CC-BY-4.0",
         citation="Karra et al. 2021, https://doi.org/10.1109/IGARSS47720.2021.9553499",
         homepage="https://www.arcgis.com/home/item.html?id=fc92d38533d440078f17678ebc20e8e2",
     )

@@ -56,7 +56,7 @@ class LandCoverAIGeo(LabelledLayer):
         samples=41,
         size="about 9000x9500 and 4200x4700",
         resolution="0.25-0.5",
-        licence="CC BY-NC-SA 4.0",
+        licence="CC-BY-NC-SA-4.0",
         citation="Boguszewski et al. 2021, https://doi.org/10.1109/CVPRW53098.2021.00121",
         homepage="https://landcover.ai.linuxpolska.com/",
     )

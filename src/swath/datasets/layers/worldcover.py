@@ -74,7 +74,7 @@ class ESAWorldCover(PublishedLayer, Product):
         samples=None,
         size="36000x36000",
         resolution="10",
-        licence="CC BY 4.0",
+        licence="CC-BY-4.0",
         citation=(
             "2021: Zanaga, D. et al. (2022). ESA WorldCover 10 m 2021 v200. "
             "https://doi.org/10.5281/zenodo.7254221; 2020: Zanaga, D. et al. (2021). ESA "
