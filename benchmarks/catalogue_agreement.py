@@ -23,32 +23,57 @@ import torch
 from swath.datasets import Benchmark, dataset_class, list_datasets
 from swath.datasets.catalogue import files_of, make_miniature, pack_miniature
 
-#: Runs in the peer's environment: reads all samples of a dataset and saves them.
+#: Runs in the peer's environment: reads the samples of one dataset a line, and saves them.
 PEER = """
 import inspect, json, sys, torch, torchgeo.datasets as datasets
-name, root, out, options = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
-kind = getattr(datasets, name)
-known = inspect.signature(kind.__init__).parameters
-options = {k: v for k, v in options.items() if k in known}
-if "checksum" in known:
-    options["checksum"] = False
-ds = kind(root, **options)
 plain = lambda v: v if isinstance(v, (torch.Tensor, str, int, float, list)) else str(v)
-torch.save([{k: plain(v) for k, v in ds[i].items()} for i in range(len(ds))], out)
+for line in sys.stdin:
+    name, root, out, options = json.loads(line)
+    try:
+        kind = getattr(datasets, name)
+        known = inspect.signature(kind.__init__).parameters
+        options = {k: v for k, v in options.items() if k in known}
+        for k, v in options.items():
+            if isinstance(known[k].default, int):
+                options[k] = int(v)
+        if "checksum" in known:
+            options["checksum"] = False
+        ds = kind(root, **options)
+        torch.save([{k: plain(v) for k, v in ds[i].items()} for i in range(len(ds))], out)
+        answer = ""
+    except Exception as error:
+        answer = " ".join((type(error).__name__ + ": " + str(error)).split())[:300]
+    print("ANSWER " + answer, flush=True)
 """
 
 
-def peer_samples(python: str, name: str, root: pathlib.Path, options: dict[str, Any]) -> Any:
-    """What the peer's class makes of a miniature: samples, or the last line of its complaint."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = f"{folder}/samples.pt"
-        done = subprocess.run(
-            [python, "-W", "ignore", "-c", PEER, name, str(root), out, json.dumps(options)],
-            capture_output=True, text=True, check=False,
+class Peer:
+    """The peer, in a process of its own.
+
+    Args:
+        python: The Python of its environment.
+    """
+
+    def __init__(self, python: str) -> None:
+        self.process = subprocess.Popen(
+            [python, "-W", "ignore", "-c", PEER],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
-        if done.returncode:
-            return done.stderr.strip().splitlines()[-1][:300]
-        return torch.load(out, weights_only=False)
+
+    def samples(self, name: str, root: pathlib.Path, options: dict[str, Any]) -> Any:
+        """What its class makes of a miniature: samples, or its complaint."""
+        reader, writer = self.process.stdout, self.process.stdin
+        if reader is None or writer is None:
+            raise RuntimeError("the peer has no pipes")
+        with tempfile.TemporaryDirectory() as folder:
+            out = f"{folder}/samples.pt"
+            writer.write(json.dumps([name, str(root), out, options]) + "\n")
+            writer.flush()
+            for line in reader:
+                if line.startswith("ANSWER "):
+                    complaint = line.removeprefix("ANSWER ").strip()
+                    return complaint or torch.load(out, weights_only=False)
+        raise RuntimeError("the peer has died")
 
 
 def difference(ours: dict[str, Any], theirs: dict[str, Any]) -> str:
@@ -94,7 +119,7 @@ def compare(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> str:
         f", {n}" for n in notes)  # fmt: skip
 
 
-def check(kind: type[Benchmark], python: str, count: int) -> list[str]:
+def check(kind: type[Benchmark], peer: Peer, count: int) -> list[str]:
     """A line for each split and choice."""
     lines = []
     combinations: list[dict[str, str]] = [{}]
@@ -113,7 +138,7 @@ def check(kind: type[Benchmark], python: str, count: int) -> list[str]:
                         target.write_bytes(path.read_bytes())
             for split in kind.splits or (None,):
                 options: dict[str, Any] = dict(choices) | ({"split": split} if split else {})
-                theirs = peer_samples(python, kind.__name__, root, options)
+                theirs = peer.samples(kind.__name__, root, options)
                 try:
                     dataset = kind(root, checksum=False, **options)
                     ours = [dataset[i] for i in range(len(dataset))]
@@ -127,16 +152,15 @@ def check(kind: type[Benchmark], python: str, count: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", default=list_datasets())
+    parser.add_argument("names", nargs="*", default=list_datasets(kind="samples"))
     parser.add_argument("--peer-python", required=True)
     parser.add_argument("--count", type=int, default=3)
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)  # miniatures are smaller than what was published
+    peer = Peer(arguments.peer_python)
     for name in arguments.names:
         kind = dataset_class(name)
-        if not (isinstance(kind, type) and issubclass(kind, Benchmark)):
-            continue
-        for line in check(kind, arguments.peer_python, arguments.count):
+        for line in check(kind, peer, arguments.count):
             print(f"{name:28s} {line}", flush=True)
 
 
