@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 
-from house import Module, modules
+from house import ROOT, Module, modules
 
 FORBIDDEN_CALLS = {
     "eval": "run no text",
@@ -122,3 +123,10 @@ def test_abstract_methods_are_abstract() -> None:
         and module.name != "swath.trainers.stages"
     ]
     assert not wrong, f"use abc.ABC and @abstractmethod: {wrong}"
+
+
+def test_names_of_test_files_are_unique() -> None:
+    """Tests lie in no packages: of two files of one name pytest would find one."""
+    counts = Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
+    twice = [name for name, count in counts.items() if count > 1 and name != "conftest.py"]
+    assert not twice, f"rename {twice}"

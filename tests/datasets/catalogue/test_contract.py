@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import rasterio
 import torch
-from conftest import Miniature
 from PIL import Image as Picture
+from served import Miniature
 
 from swath.datasets import Benchmark, dataset_class, list_datasets, stack_samples
 from swath.datasets.catalogue import Archive, Folder, Image, make_miniature

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import rasterio
 import torch
-from conftest import Miniature
+from served import Miniature
 from test_contract import protect, same
 
 from swath.datasets import dataset_class, list_datasets, stack_samples
