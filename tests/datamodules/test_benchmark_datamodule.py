@@ -73,6 +73,25 @@ def test_what_it_was_told_stays(root: Path, tmp_path: Path) -> None:
     assert task.hparams["labels"] == names
 
 
+def test_other_data_change_nothing_that_it_was_trained_with(root: Path, tmp_path: Path) -> None:
+    class Brighter(Known):
+        mean: ClassVar[dict[str, float]] = {"R": 200.0, "G": 200.0, "B": 200.0}
+        classes = tuple(f"other {i}" for i in range(21))
+
+    class Other(Module):
+        dataset = Brighter
+
+    task = ClassificationTask("test_resnet", num_classes=21)
+    run = trainer(tmp_path)
+    run.fit(task, datamodule=Module(batch_size=4, root=root, checksum=False))
+    data = Other(batch_size=4, root=root, checksum=False)
+    # only the folders' names matter to the files, and those are the first ones
+    data.dataset_class = Known
+    run.validate(task, datamodule=data, verbose=False)
+    assert task.mean.flatten().tolist() == [100, 90, 80]
+    assert task.hparams["labels"] == list(UCMerced.classes)
+
+
 def test_other_bands_are_refused(root: Path, tmp_path: Path) -> None:
     data = Module(batch_size=4, root=root, checksum=False)
     task = ClassificationTask("test_resnet", num_classes=21, in_channels=4)

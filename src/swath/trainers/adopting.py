@@ -21,7 +21,8 @@ def adopt(task: BaseTask, data: Any) -> None:
     """Take over ``normalisation()``, ``classes`` and ``colours`` of a data module that has them.
 
     What the task was told, or what its published weights were trained with, is left alone. What is
-    taken over is saved in checkpoints like everything else.
+    taken over is saved in checkpoints like everything else, and counts as told from then on: other
+    data that the task is tested on must not change what it was trained with.
 
     Args:
         task: A task that is about to begin.
@@ -52,6 +53,7 @@ def _normalisation(task: BaseTask, data: Any) -> None:
         values = [float(v) for v in numbers]
         task.hparams[name] = task.given[name] = values
         setattr(task, name, torch.tensor(values, device=task.mean.device).view(-1, 1, 1))
+    task.told |= {"mean", "std"}
     logger.info("mean %s and std %s of %s are used", list(mean), list(std), type(data).__name__)
 
 
@@ -68,6 +70,7 @@ def _names(task: BaseTask, data: Any) -> None:
         colours = [list(c) for c in getattr(data, "colours", None) or ()]
         if "colors" in task.hparams and "colors" not in task.told and len(colours) == count:
             task.hparams["colors"] = task.given["colors"] = colours
+        task.told |= {"labels", "classes"}
         task.configure_metrics()  # by which the scores of each class get its name
         task.to(task.mean.device)
         return
