@@ -310,3 +310,13 @@ def test_no_pyplot_is_needed() -> None:
         [sys.executable, "-c", code], env={"PYTHONPATH": ":".join(sys.path)}, check=False
     )
     assert done.returncode == 0
+
+
+def test_only_all_of_it_is_a_hundred_percent() -> None:
+    from swath.plot import agreement_text
+
+    assert agreement_text(1) == "100 % as in truth"
+    assert agreement_text(0.9999) == "over 99 % as in truth"
+    assert agreement_text(0.994) == "99 % as in truth"
+    assert agreement_text(0.0001) == "under 1 % as in truth"
+    assert agreement_text(0) == "0 % as in truth"

@@ -11,6 +11,7 @@ from swath.plot.curves import confusion_figure, training_curves
 from swath.plot.dates import dates_panel
 from swath.plot.figure import class_legend, new_figure, save_figure
 from swath.plot.image import (
+    agreement_text,
     as_array,
     class_table,
     colour_mask,
@@ -31,6 +32,7 @@ from swath.plot.values import scatter_figure, value_panel
 
 __all__ = [
     "Panel",
+    "agreement_text",
     "as_array",
     "box_panel",
     "class_legend",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from swath.errors import ConfigError
 from swath.plot.figure import class_legend, new_figure
-from swath.plot.image import as_array, class_table, colour_mask, rgb
+from swath.plot.image import agreement_text, as_array, class_table, colour_mask, rgb
 from swath.plot.panel import agreement
 
 __all__ = ["date_pictures", "dates_panel"]
@@ -100,6 +100,6 @@ def dates_panel(
             axis.set_axis_off()
         agreed = agreement(truth, said, ignore)
         if agreed is not None:
-            line[len(cells) - 1].set_xlabel(f"{100 * agreed:.0f} % as in truth", fontsize="small")
+            line[len(cells) - 1].set_xlabel(agreement_text(agreed), fontsize="small")
     class_legend(figure, table, present=seen, loc="outside lower center", ncols=min(8, len(seen)))
     return figure

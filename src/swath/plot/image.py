@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from swath.errors import ConfigError, RGBBandsMissingError
 
-__all__ = ["as_array", "class_table", "colour_mask", "default_colours", "rgb", "stretch"]
+__all__ = [
+    "agreement_text",
+    "as_array",
+    "class_table",
+    "colour_mask",
+    "default_colours",
+    "rgb",
+    "stretch",
+]
 
 #: Red, green, blue, and perhaps alpha, each 0 to 255.
 Colour = tuple[int, ...]
@@ -267,3 +275,13 @@ def colour_mask(
         if value >= 0 and value != nodata:
             lookup[i] = (*table[value][1], 255)[:4]
     return lookup[inverse.reshape(array.shape)]
+
+
+def agreement_text(share: float) -> str:
+    """How much of a prediction is as in truth, in words: 100 % only where all of it is."""
+    percent = round(100 * share)
+    if percent == 100 and share < 1:
+        return "over 99 % as in truth"
+    if percent == 0 and share > 0:
+        return "under 1 % as in truth"
+    return f"{percent} % as in truth"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from swath.errors import ConfigError
 from swath.plot.figure import class_legend, new_figure
-from swath.plot.image import as_array, class_table, colour_mask, rgb
+from swath.plot.image import agreement_text, as_array, class_table, colour_mask, rgb
 
 __all__ = ["sample_panel"]
 
@@ -101,7 +101,7 @@ def sample_panel(
             if key == "prediction" and "mask" in columns:
                 agreed = agreement(masks["mask"][number], masks[key][number], ignore, valid)
                 if agreed is not None:
-                    axis.set_xlabel(f"{100 * agreed:.0f} % as in truth", fontsize="small")
+                    axis.set_xlabel(agreement_text(agreed), fontsize="small")
     class_legend(
         figure, table, present=seen, loc="outside lower center",
         ncols=min(max(1, len(seen)), _legend_columns(len(columns))),

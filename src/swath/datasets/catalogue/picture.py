@@ -118,7 +118,7 @@ def _classes_seen(
 def _mask_panels(
     masks: Mapping[str, NDArray[Any]], colours: Mapping[int, Sequence[int]], ignore: int | None
 ) -> Iterator[Panel]:
-    from swath.plot import Panel, colour_mask
+    from swath.plot import Panel, agreement_text, colour_mask
     from swath.plot.panel import agreement
 
     numbers = [m[np.isfinite(m)] for m in masks.values() if m.dtype.kind == "f"]
@@ -140,7 +140,7 @@ def _mask_panels(
         if compared and truth is not None and truth.shape == mask.shape:
             share = agreement(truth, mask, ignore)
         yield Panel(title, colour_mask(mask, colours, nodata=ignore),
-                    note="" if share is None else f"{100 * share:.0f} % as in truth")  # fmt: skip
+                    note="" if share is None else agreement_text(share))  # fmt: skip
 
 
 def _curves(sample: Sample) -> Iterator[Panel]:
