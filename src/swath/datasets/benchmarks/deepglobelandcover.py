@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from swath.datasets.catalogue import Archive, Benchmark, Glob, Image, Info, Mask
-from swath.typing import Path, Sample
+from swath.datasets.catalogue import Archive, ByHandBenchmark, Glob, Image, Info, Mask
 
 __all__ = ["DeepGlobeLandCover"]
 
 _FOLDER = "data/{split}/"
 
 
-class DeepGlobeLandCover(Benchmark):
+class DeepGlobeLandCover(ByHandBenchmark):
     """DeepGlobe Land Cover: ``image`` (3, 2448, 2448) and ``mask`` of seven classes.
 
     The 803 images whose truth is published, in a split for training and testing that was made
@@ -56,13 +52,3 @@ class DeepGlobeLandCover(Benchmark):
             size=(64, 64),
         ),
     )
-
-    def __init__(
-        self,
-        root: Path = "data",
-        split: str = "train",
-        transforms: Callable[[Sample], Sample] | None = None,
-        checksum: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(root, split, transforms, checksum=checksum, **options)

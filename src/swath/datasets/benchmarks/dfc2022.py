@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from swath.datasets.catalogue import Archive, Benchmark, Glob, Image, Info, Mask, Sensors
-from swath.typing import Path, Sample
+from swath.datasets.catalogue import Archive, ByHandBenchmark, Glob, Image, Info, Mask, Sensors
 
 __all__ = ["DFC2022"]
 
@@ -15,7 +11,7 @@ _RGB = _FOLDER + "BDORTHO/{tile}.tif"
 _CRS = "EPSG:2154"
 
 
-class DFC2022(Benchmark):
+class DFC2022(ByHandBenchmark):
     """DFC2022: ``image`` (4, H, W) of red, green, blue and height, and ``mask`` of 15 classes.
 
     0 is no information. Heights are brought to the images' pixels bilinearly. The splits
@@ -73,13 +69,3 @@ class DFC2022(Benchmark):
         Mask(_FOLDER + "UrbanAtlas/{tile}_UA2012.tif", size=(64, 64), crs=_CRS,
              when={"split": "labeled_train"}),
     )  # fmt: skip
-
-    def __init__(
-        self,
-        root: Path = "data",
-        split: str = "train",
-        transforms: Callable[[Sample], Sample] | None = None,
-        checksum: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(root, split, transforms, checksum=checksum, **options)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from swath.datasets.catalogue import Archive, Benchmark, Glob, Image, Info, Mask, PerSplit
-from swath.typing import Path, Sample
+from swath.datasets.catalogue import Archive, ByHandBenchmark, Glob, Image, Info, Mask, PerSplit
 
 __all__ = ["InriaAerialImageLabeling"]
 
@@ -18,7 +14,7 @@ _TRAINING = _FOLDER + "train/images/{city:[a-z-]+}{tile:[6-9]|[1-9][0-9]+}.tif"
 _VALIDATION = _FOLDER + "train/images/{city:[a-z-]+}{tile:[1-5]}.tif"
 
 
-class InriaAerialImageLabeling(Benchmark):
+class InriaAerialImageLabeling(ByHandBenchmark):
     """Inria Aerial Image Labeling: ``image`` (3, 5000, 5000) and ``mask`` of buildings.
 
     0 is no building, 1 a building. Of 36 tiles of each of five cities the first five are for
@@ -65,13 +61,3 @@ class InriaAerialImageLabeling(Benchmark):
             crs="EPSG:26914", when={"split": ("train", "val")},
         ),
     )  # fmt: skip
-
-    def __init__(
-        self,
-        root: Path = "data",
-        split: str = "train",
-        transforms: Callable[[Sample], Sample] | None = None,
-        checksum: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(root, split, transforms, checksum=checksum, **options)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from swath.datasets.catalogue import Archive, Benchmark, Glob, Image, Info, Mask, PerSplit
-from swath.typing import Path, Sample
+from swath.datasets.catalogue import Archive, ByHandBenchmark, Glob, Image, Info, Mask, PerSplit
 
 __all__ = ["Potsdam2D", "Vaihingen2D"]
 
@@ -45,20 +41,10 @@ def _tiles(pattern: str, tiles: dict[str, tuple[str, ...]]) -> PerSplit:
     return PerSplit(**{split: Glob(pattern % "|".join(names)) for split, names in tiles.items()})
 
 
-class _ISPRS(Benchmark):
+class _ISPRS(ByHandBenchmark):
     splits = ("train", "test")
     classes = _CLASSES
     colours = _COLOURS
-
-    def __init__(
-        self,
-        root: Path = "data",
-        split: str = "train",
-        transforms: Callable[[Sample], Sample] | None = None,
-        checksum: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(root, split, transforms, checksum=checksum, **options)
 
 
 class Potsdam2D(_ISPRS):

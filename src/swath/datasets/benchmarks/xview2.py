@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from swath.datasets.catalogue import Archive, Benchmark, Dates, Glob, Image, Info, Mask, Site
-from swath.typing import Path, Sample
+from swath.datasets.catalogue import Archive, ByHandBenchmark, Dates, Glob, Image, Info, Mask, Site
 
 __all__ = ["XView2", "xBD"]
 
@@ -24,7 +22,7 @@ class _Damage(Mask):
         Mask(_TARGET % "pre", written=(0, 1), size=self.size).write(site, row, rng)
 
 
-class xBD(Benchmark):  # noqa: N801 - its published name
+class xBD(ByHandBenchmark):  # noqa: N801 - its published name
     """xBD: ``image`` (2, 3, 1024, 1024), before and after, and ``mask`` (1024, 1024) of damage.
 
     The challenge's training and test sets of https://xview2.org. Classes of the mask are those of
@@ -69,16 +67,6 @@ class xBD(Benchmark):  # noqa: N801 - its published name
         Dates([Image(_IMAGE % "pre", size=(64, 64)), Image(_IMAGE % "post", size=(64, 64))]),
         _Damage(_TARGET % "post", size=(64, 64)),
     )
-
-    def __init__(
-        self,
-        root: Path = "data",
-        split: str = "train",
-        transforms: Callable[[Sample], Sample] | None = None,
-        checksum: bool = True,
-        **options: Any,
-    ) -> None:
-        super().__init__(root, split, transforms, checksum=checksum, **options)
 
 
 class XView2(xBD):

@@ -4,6 +4,7 @@ from swath.datasets.catalogue.arrays import ArrayImage, ArrayLabel, ArrayRows, A
 from swath.datasets.catalogue.audio import Audio
 from swath.datasets.catalogue.benchmark import (
     Benchmark,
+    ByHandBenchmark,
     MultispectralBenchmark,
     UnsplitBenchmark,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "Audio",
     "BandFiles",
     "Benchmark",
+    "ByHandBenchmark",
     "CocoObjects",
     "Dates",
     "DotaObjects",

@@ -6,7 +6,7 @@ import logging
 import operator
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from swath.datasets.catalogue.description import MADE_UP, File, Info, applies
 from swath.datasets.catalogue.located import Located
@@ -22,7 +22,7 @@ from swath.typing import Path, Sample
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Benchmark", "MultispectralBenchmark", "UnsplitBenchmark"]
+__all__ = ["Benchmark", "ByHandBenchmark", "MultispectralBenchmark", "UnsplitBenchmark"]
 
 logger = logging.getLogger(__name__)
 
@@ -233,6 +233,23 @@ class MultispectralBenchmark(Benchmark):
         **choices: str,
     ) -> None:
         super().__init__(root, split, transforms, download, checksum, bands=bands, **choices)
+
+
+class ByHandBenchmark(Benchmark):
+    """A `Benchmark` that cannot be downloaded without a browser or an account; see there.
+
+    `download` may be named all the same: it is then an error that says what to do.
+    """
+
+    def __init__(
+        self,
+        root: Path = "data",
+        split: str = "train",
+        transforms: Callable[[Sample], Sample] | None = None,
+        checksum: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(root, split, transforms, checksum=checksum, **options)
 
 
 class UnsplitBenchmark(Benchmark):
