@@ -78,7 +78,6 @@ def wait_for(path: Path, child: int) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="signals of POSIX")
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_training_ends_by_signal_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals, code: int

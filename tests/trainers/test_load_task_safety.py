@@ -11,6 +11,9 @@ import torch
 from swath.errors import ConfigError
 from swath.trainers import SemanticSegmentationTask, load_task
 
+HEADS = {"cover": {"kind": "segmentation", "key": "mask", "num_classes": 2}}
+OTHER_HEADS = {"cover": {**HEADS["cover"], "weights": "https://example.org/x.pth"}}
+
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -51,6 +54,10 @@ def test_nothing_but_tasks_is_called(name: str, tmp_path: Any) -> None:
         ("ObjectDetectionTask", {"backbone": "hf-hub:x/y", "num_classes": 2}),
         ("InstanceSegmentationTask", {"backbone": "hf-hub:x/y", "num_classes": 2}),
         ("BYOLTask", {"model": "hf-hub:x/y"}),
+        ("MultiTask", {"backbone": "hf-hub:x/y", "heads": HEADS}),
+        ("MultiTask", {"backbone": "tu-hf-hub:x/y", "heads": HEADS}),
+        ("MultiTask", {"backbone": "resnet18", "heads": OTHER_HEADS}),
+        ("SemanticSegmentationTask", {"backbone": "satlaspretrain:x", "num_classes": 2}),
         ("MAETask", {"model": "hf-hub:x/y"}),
     ],
 )

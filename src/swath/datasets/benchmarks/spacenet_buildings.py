@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from swath.datasets.benchmarks.spacenet import (
-    PAN,
-    RGB,
-    Product,
-    SpaceNet,
-    both,
-    info,
-    tarballs,
-)
+from swath.datasets.benchmarks.spacenet import SpaceNet
+from swath.datasets.benchmarks.spacenet_files import PAN, RGB, Product, both, info, tarballs
 
 __all__ = ["SpaceNet1", "SpaceNet2", "SpaceNet6", "SpaceNet7", "SpaceNet8"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from swath.datasets.benchmarks.spacenet import (
+from swath.datasets.benchmarks.spacenet import SpaceNet
+from swath.datasets.benchmarks.spacenet_files import (
     MULTISPECTRAL,
     PAN,
     RGB,
     Product,
-    SpaceNet,
     both,
     info,
     tarballs,
