@@ -28,6 +28,7 @@ from swath.datasets.catalogue import (
     Table,
 )
 from swath.datasets.catalogue.patches import Patches
+from swath.datasets.catalogue.pixels import grid_of, read_pixels
 from swath.datasets.catalogue.windows import image_shape, read_window
 from swath.errors import BandError, ConfigError, FileMissingError, UnreadableFileError
 
@@ -215,3 +216,49 @@ def test_colours_of_16_bits_keep_them(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(pixels))
     image = described(Image("{name}.png"))(tmp_path)[0]["image"]
     assert torch.equal(image, torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1))
+
+
+def test_a_virtual_raster_by_a_tiffs_name_reads_nothing(tmp_path: Path) -> None:
+    secret = tmp_path / "secret.tif"
+    with rasterio.open(
+        secret, "w", driver="GTiff", width=4, height=4, count=1, dtype="uint8"
+    ) as file:
+        file.write(np.full((1, 4, 4), 7, np.uint8))
+    (tmp_path / "a.tif").write_text(
+        '<VRTDataset rasterXSize="4" rasterYSize="4"><VRTRasterBand dataType="Byte" band="1">'
+        f"<SimpleSource><SourceFilename>{secret}</SourceFilename><SourceBand>1</SourceBand>"
+        "</SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    path = str(tmp_path / "a.tif")
+    for read in (
+        lambda: read_pixels(path),
+        lambda: read_pixels(path, located=True),
+        lambda: read_window(path, (0, 0, 2, 2)),
+        lambda: image_shape(path),
+        lambda: grid_of(path),
+    ):
+        with pytest.raises(UnreadableFileError):
+            read()
+
+
+def test_arrays_of_other_files_are_not_read(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    from swath.datasets.catalogue.arrays import array_row
+
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["x"] = np.arange(3)
+    (tmp_path / "raw").write_bytes(bytes(24))
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["own"] = np.arange(3)
+        file["linked"] = h5py.ExternalLink("secret.h5", "x")
+        file["group"] = h5py.ExternalLink("secret.h5", "/")
+        raw = [(str(tmp_path / "raw"), 0, 24)]
+        file.create_dataset("raw", (3,), "int64", external=raw)
+        layout = h5py.VirtualLayout((3,), "int64")
+        layout[:] = h5py.VirtualSource(str(tmp_path / "secret.h5"), "x", shape=(3,))
+        file.create_virtual_dataset("virtual", layout)
+    path = str(tmp_path / "a.h5")
+    assert array_row(path, "own", 2) == 2
+    for name in ("linked", "group/x", "raw", "virtual"):
+        with pytest.raises(UnreadableFileError, match="another file"):
+            array_row(path, name, 0)

@@ -78,7 +78,22 @@ def _array(path: str, name: str) -> Any:
             f"{path} has no array {name!r}, only {', '.join(sorted(handle)) or 'none'}: it is not "
             "the file that was published"
         )
+    _must_be_inside(handle, path, name)
     return handle[name]
+
+
+def _must_be_inside(handle: Any, path: str, name: str) -> None:
+    """Raise if an array lies in another file, which what was downloaded would so have read."""
+    h5py = _h5py()
+    steps = name.strip("/").split("/")
+    for i in range(1, len(steps) + 1):
+        link = handle.get("/".join(steps[:i]), getlink=True)
+        found = None if isinstance(link, h5py.ExternalLink) else handle["/".join(steps[:i])]
+        if found is None or getattr(found, "external", None) or getattr(found, "is_virtual", False):
+            raise UnreadableFileError(
+                f"{path} has {name!r} in another file, which is not read: it is not the file that "
+                "was published"
+            )
 
 
 def array_row(path: str, name: str, number: int) -> NDArray[Any]:

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from swath.datasets.nongeo import read_image
-from swath.errors import BandError, FileMissingError
+from swath.errors import BandError, FileMissingError, UnreadableFileError
 from swath.geometry import Grid
-from swath.raster import open_source, read_info
+from swath.raster import Source, open_source, read_info
+from swath.raster.ifd import is_tiff
 from swath.raster.tiff import TiffSource, plain_tiff
 
-__all__ = ["grid_of", "read_pixels"]
+__all__ = ["grid_of", "open_tiff", "read_pixels"]
 
 _TIFFS = (".tif", ".tiff")
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -90,7 +91,7 @@ def _decoded(path: str) -> NDArray[Any] | None:
 def _tiff(path: str, bands: Sequence[int] | None, located: bool) -> NDArray[Any]:
     whole = plain_tiff(path) if not located and os.path.isfile(path) else None
     if whole is None:
-        source = open_source(path)
+        source = open_tiff(path)
         whole = source.whole() if isinstance(source, TiffSource) else None
     if whole is not None:
         if bands is None:
@@ -115,6 +116,31 @@ def _tiff(path: str, bands: Sequence[int] | None, located: bool) -> NDArray[Any]
     return out
 
 
+def open_tiff(path: str) -> Source:
+    """An open TIFF of a dataset, which must be one by its first bytes as well.
+
+    GDAL would take a text of that name for a virtual raster, and read whatever files and addresses
+    it names.
+
+    Raises:
+        FileMissingError: There is no such file.
+        UnreadableFileError: It is something else.
+    """
+    _must_be_tiff(path)
+    return open_source(path)
+
+
+def _must_be_tiff(path: str) -> None:
+    if os.path.isfile(path):
+        with open(path, "rb", buffering=0) as file:
+            head = file.read(4)
+        if head and not is_tiff(head):
+            raise UnreadableFileError(
+                f"{path} does not begin as a TIFF does, but with {head!r}: it is not the file that "
+                "was published"
+            )
+
+
 def _check(path: str, bands: Sequence[int] | range, count: int) -> None:
     if len(bands) and max(bands) >= count:
         raise BandError(
@@ -125,5 +151,7 @@ def _check(path: str, bands: Sequence[int] | range, count: int) -> None:
 
 def grid_of(path: str) -> Grid | None:
     """Where an image lies: its CRS and transform; None if it does not say."""
+    if path.lower().endswith(_TIFFS):
+        _must_be_tiff(path)
     info = read_info(path)
     return info.grid if info.crs is not None else None

@@ -12,11 +12,10 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from swath.datasets.catalogue.pixels import read_pixels
+from swath.datasets.catalogue.pixels import open_tiff, read_pixels
 from swath.datasets.catalogue.site import Site
 from swath.errors import BandError, QueryError, UnreadableFileError
 from swath.geometry import Grid
-from swath.raster import open_source
 
 __all__ = ["Window", "image_shape", "pixels_of", "read_window", "window_grid"]
 
@@ -117,7 +116,7 @@ def image_shape(path: str) -> tuple[int, int]:
         FileMissingError, UnreadableFileError: There is no such file, or it is damaged.
     """
     if path.lower().endswith(_TIFFS):
-        info = open_source(path).info
+        info = open_tiff(path).info
         return info.height, info.width
     try:
         state = os.stat(path)
@@ -150,7 +149,7 @@ def window_grid(grid: Grid, window: Window) -> Grid:
 
 
 def _tiff(path: str, rows: slice, columns: slice, bands: Sequence[int] | None) -> NDArray[Any]:
-    source = open_source(path)
+    source = open_tiff(path)
     info = source.info
     wanted = range(info.count) if bands is None else bands
     level = info.levels[0]
